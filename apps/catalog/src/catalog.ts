@@ -1,0 +1,21 @@
+import { NestFactory } from '@nestjs/core';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { AppModule } from './app.module.js';
+import { EngineErrorFilter } from './docker-engine/error-filter.js';
+import { createTransport } from './docker-engine/transport.js';
+import { nestLogger } from './nest-logger.js';
+import type { CatalogParts } from './providers.js';
+import { recordRequests } from './request-log.js';
+
+/** Builds the service on parts that somebody opened; the caller lets it listen and closes both. */
+export async function createCatalog(parts: CatalogParts): Promise<NestFastifyApplication> {
+  const transport = createTransport();
+  recordRequests(transport.getInstance(), parts.logger, parts.metrics);
+  const app = await NestFactory.create<NestFastifyApplication>(AppModule.forParts(parts), transport, {
+    bodyParser: false,
+    abortOnError: false,
+    logger: nestLogger(parts.logger),
+  });
+  app.useGlobalFilters(new EngineErrorFilter(parts.logger));
+  return app;
+}

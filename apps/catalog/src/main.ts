@@ -1,0 +1,61 @@
+import { openBlobStore } from '@entrepot/blob-store';
+import { loadServiceConfig, type ServiceConfig } from '@entrepot/config';
+import { openDatabase } from '@entrepot/database';
+import { openQueue } from '@entrepot/jobs';
+import { createHealth, createLogger, createMetrics, type Logger } from '@entrepot/observability';
+import { RegistryClient } from '@entrepot/registry-client';
+import { createCatalog } from './catalog.js';
+import type { CatalogParts } from './providers.js';
+
+const shutdownMs = 5_000;
+
+await run(loadServiceConfig());
+
+async function run(config: ServiceConfig): Promise<void> {
+  const logger = createLogger({ service: 'catalog', level: config.logLevel });
+  for (const warning of config.warnings) logger.warn(warning);
+  const parts = openParts(config, logger);
+  const app = await createCatalog(parts);
+  await app.listen({ host: config.listen.host, port: config.listen.port });
+  logger.info({ listen: config.listen }, 'catalog is ready');
+  const stop = once(async () => {
+    setTimeout(() => process.exit(1), shutdownMs).unref();
+    await app.close();
+    await closeParts(parts);
+    process.exit(0);
+  });
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+}
+
+function openParts(config: ServiceConfig, logger: Logger): CatalogParts {
+  const database = openDatabase(config.databaseUrl, { applicationName: 'entrepot catalog' });
+  const queue = openQueue(config.queueUrl, {
+    onError: (error, leftOut) => logger.warn({ err: error, leftOut }, 'queue trouble'),
+  });
+  const health = createHealth();
+  health.add('database', () => database.ping());
+  health.add('queue', () => queue.ping());
+  return {
+    config,
+    logger,
+    database,
+    queue,
+    health,
+    store: openBlobStore(config.blobStoreUrl),
+    registryClient: new RegistryClient({ upstreams: [...config.registries] }),
+    metrics: createMetrics('catalog'),
+  };
+}
+
+async function closeParts({ queue, registryClient, database }: CatalogParts): Promise<void> {
+  await Promise.allSettled([queue.close(), registryClient.close()]);
+  await database.close();
+}
+
+function once(action: () => Promise<void>): () => void {
+  let running: Promise<void> | undefined;
+  return () => {
+    running ??= action();
+  };
+}

@@ -1,0 +1,47 @@
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Config, childEnvironment } from '@entrepot/config';
+import type { ServiceSpec } from './child-process.js';
+
+/** Where the parts of one stack find each other. */
+export interface StackAddresses {
+  databaseUrl: string;
+  queueUrl: string;
+  blobStoreUrl: string;
+  secretKey: string;
+  /** One loopback port for each archiver. */
+  archiverPorts: readonly number[];
+}
+
+/** The processes of the embedded stack. The services do not know that they run in one. */
+export function listServices(config: Config, addresses: StackAddresses): ServiceSpec[] {
+  const archiverUrls = addresses.archiverPorts.map((port) => `http://127.0.0.1:${port}`);
+  const shared = {
+    DATABASE_URL: addresses.databaseUrl,
+    QUEUE_URL: addresses.queueUrl,
+    BLOB_STORE_URL: addresses.blobStoreUrl,
+    ENTREPOT_SECRET_KEY: addresses.secretKey,
+    ENTREPOT_LOG_LEVEL: config.logLevel,
+    ENTREPOT_ARCHIVER_URLS: archiverUrls.join(','),
+    // One health address cannot serve several processes.
+    ENTREPOT_HEALTH_LISTEN: undefined,
+  };
+  const service = (app: string, number: number, variables: Record<string, string> = {}): ServiceSpec => ({
+    name: `${app} ${number}`,
+    script: mainOf(app),
+    environment: childEnvironment({ ...shared, ...variables }),
+  });
+  return [
+    service('catalog', 1),
+    ...numbers(config.pullers).map((n) => service('puller', n)),
+    ...addresses.archiverPorts.map((port, i) =>
+      service('archiver', i + 1, { ENTREPOT_ARCHIVER_LISTEN: `127.0.0.1:${port}` }),
+    ),
+  ];
+}
+
+const numbers = (count: number): number[] => Array.from({ length: count }, (_, i) => i + 1);
+
+function mainOf(app: string): string {
+  return join(fileURLToPath(new URL('../..', import.meta.url)), app, 'dist', 'main.js');
+}

@@ -1,0 +1,89 @@
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { Config } from '@entrepot/config';
+import { migrate, startEmbeddedPostgres } from '@entrepot/database';
+import { migrateQueue } from '@entrepot/jobs';
+import type { Logger } from '@entrepot/observability';
+import { Supervisor } from './child-process.js';
+import { type DataFolder, openDataFolder } from './data-folder.js';
+import { checkAddressFree, findFreePort } from './ports.js';
+import { listServices, type StackAddresses } from './services.js';
+
+/** A running stack. */
+export interface Stack {
+  url: string;
+  stop(): Promise<void>;
+}
+
+/** What has been started so far, to be ended in the opposite order. */
+class Undo {
+  readonly #steps: (() => Promise<void>)[] = [];
+
+  push(step: () => Promise<void>): void {
+    this.#steps.unshift(step);
+  }
+
+  async run(): Promise<void> {
+    for (const step of this.#steps.splice(0)) await step();
+  }
+}
+
+/**
+ * Starts everything on one machine and resolves when catalog answers. On failure nothing is left running.
+ *
+ * @throws errors whose message is one line for the person at the terminal
+ */
+export async function startStack(config: Config, logger: Logger, signal: AbortSignal): Promise<Stack> {
+  const undo = new Undo();
+  try {
+    await checkAddressFree(config.listen.host, config.listen.port);
+    const folder = await openDataFolder(config.dataDir);
+    undo.push(() => folder.release());
+    const addresses = await findAddresses(config, folder, undo);
+    await migrate(addresses.databaseUrl);
+    await migrateQueue(addresses.queueUrl);
+    const supervisor = new Supervisor({
+      onRestart: (service, how, delayMs) => logger.warn({ service, how, delayMs }, `${service} ended (${how}), restarting`),
+    });
+    undo.push(() => supervisor.stop());
+    for (const spec of listServices(config, addresses)) supervisor.start(spec);
+    const url = `http://${hostInUrl(config.listen.host)}:${config.listen.port}`;
+    await waitUntilReady(`${url}/readyz`, signal);
+    return { url, stop: () => undo.run() };
+  } catch (error) {
+    await undo.run();
+    throw error;
+  }
+}
+
+/** What the environment does not name is started here or lives in the data folder. */
+async function findAddresses(config: Config, folder: DataFolder, undo: Undo): Promise<StackAddresses> {
+  const archiverPorts: number[] = [];
+  while (archiverPorts.length < config.archivers) archiverPorts.push(await findFreePort());
+  const embedded = config.databaseUrl && config.queueUrl ? null : await startDatabase(folder, undo);
+  return {
+    databaseUrl: config.databaseUrl ?? embedded?.url ?? '',
+    queueUrl: config.queueUrl ?? config.databaseUrl ?? embedded?.queueUrl ?? '',
+    blobStoreUrl: config.blobStoreUrl ?? pathToFileURL(join(folder.path, 'blobs')).href,
+    secretKey: config.secretKey?.toString('base64') ?? folder.secretKey,
+    archiverPorts,
+  };
+}
+
+async function startDatabase(folder: DataFolder, undo: Undo) {
+  const postgres = await startEmbeddedPostgres({ dataDir: folder.databaseDir });
+  undo.push(() => postgres.stop());
+  return postgres;
+}
+
+async function waitUntilReady(url: string, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    signal.throwIfAborted();
+    const answer = await fetch(url, { signal: AbortSignal.any([signal, AbortSignal.timeout(2_000)]) }).catch(() => null);
+    await answer?.body?.cancel();
+    if (answer?.ok) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+const hostInUrl = (host: string): string => (host.includes(':') ? `[${host}]` : host);

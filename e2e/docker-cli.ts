@@ -1,0 +1,40 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { mkdtemp } from 'node:fs/promises';
+import { join } from 'node:path';
+import { childEnvironment } from '@entrepot/config';
+
+/** What one run of the docker command printed and how it ended. */
+export interface DockerRun {
+  exitCode: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** The unmodified docker command, pointed at one server, with a configuration of its own. */
+export interface DockerCli {
+  (...args: string[]): Promise<DockerRun>;
+  /** Runs it and hands back the process, for stories in which it is interrupted. */
+  start(...args: string[]): ChildProcess;
+  /** As the call, but throws with what it printed when it fails. */
+  ok(...args: string[]): Promise<string>;
+}
+
+/** Makes the command for the server at `host` (`tcp://…`). */
+export async function openDockerCli(host: string, folder: string): Promise<DockerCli> {
+  const config = await mkdtemp(join(folder, 'docker-'));
+  const env = childEnvironment({ DOCKER_HOST: host, DOCKER_CONFIG: config, DOCKER_CLI_HINTS: 'false' });
+  const run = (...args: string[]): Promise<DockerRun> =>
+    new Promise((resolve) => {
+      execFile('docker', args, { env, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
+        resolve({ exitCode: error ? Number(error.code ?? 1) : 0, stdout, stderr });
+      });
+    });
+  return Object.assign(run, {
+    start: (...args: string[]) => spawn('docker', args, { env, stdio: ['ignore', 'ignore', 'ignore'] }),
+    ok: async (...args: string[]) => {
+      const { exitCode, stdout, stderr } = await run(...args);
+      if (exitCode !== 0) throw new Error(`docker ${args.join(' ')}: exit ${exitCode}\n${stdout}${stderr}`);
+      return stdout;
+    },
+  });
+}

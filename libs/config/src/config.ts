@@ -1,0 +1,50 @@
+import type { RegistryConfig } from './registries.js';
+
+/** Where a server listens. */
+export interface ListenAddress {
+  host: string;
+  port: number;
+}
+
+/** How much is logged. */
+export type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
+
+/** Everything the environment says, checked. */
+export interface Config {
+  /** ENTREPOT_LISTEN: where catalog serves its clients. */
+  listen: ListenAddress;
+  /** ENTREPOT_DATA_DIR, absolute. */
+  dataDir: string;
+  /** DATABASE_URL; unset = embedded. */
+  databaseUrl?: string;
+  /** QUEUE_URL; unset = embedded. */
+  queueUrl?: string;
+  /** BLOB_STORE_URL; unset = embedded. */
+  blobStoreUrl?: string;
+  /** ENTREPOT_SECRET_KEY, 32 bytes; unset = embedded. */
+  secretKey?: Buffer;
+  /** ENTREPOT_INTERNAL_SECRET, else derived from the secret key. */
+  internalSecret?: string;
+  /** The file ENTREPOT_REGISTRIES names; empty when unset. */
+  registries: readonly RegistryConfig[];
+  /** ENTREPOT_COLLECT_AFTER. */
+  collectAfterMs: number;
+  /** ENTREPOT_LOG_LEVEL. */
+  logLevel: LogLevel;
+  /** ENTREPOT_PULLERS: puller processes of the standalone stack. */
+  pullers: number;
+  /** ENTREPOT_ARCHIVERS: archiver processes of the standalone stack. */
+  archivers: number;
+  /** ENTREPOT_ARCHIVER_URLS: where catalog reaches the archivers. */
+  archiverUrls: readonly string[];
+  /** ENTREPOT_ARCHIVER_LISTEN: where an archiver listens for catalog. */
+  archiverListen?: ListenAddress;
+  /** ENTREPOT_HEALTH_LISTEN: where puller and archiver answer health checks and metrics; unset = nowhere. */
+  healthListen?: ListenAddress;
+  /** Variables that are probably misspelt; to be logged once at the start. */
+  warnings: readonly string[];
+}
+
+/** A config of a process that must be told where its database, queue and blobs are. */
+export type ServiceConfig = Config &
+  Required<Pick<Config, 'databaseUrl' | 'queueUrl' | 'blobStoreUrl' | 'secretKey' | 'internalSecret'>>;

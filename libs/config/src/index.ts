@@ -1,0 +1,4 @@
+export type { Config, ListenAddress, LogLevel, ServiceConfig } from './config.js';
+export { ConfigError, type ConfigIssue } from './config-error.js';
+export { type Environment, loadConfig, loadServiceConfig } from './load-config.js';
+export type { RegistryConfig } from './registries.js';

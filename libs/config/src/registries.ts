@@ -1,0 +1,12 @@
+/** One upstream registry; the shape that registry-client takes. */
+export interface RegistryConfig {
+  /** `docker.io`, `ghcr.io`, `localhost:5000`. */
+  host: string;
+  endpoint?: string;
+  mirrors?: string[];
+  insecure?: boolean;
+  /** PEM text. */
+  ca?: string;
+  credential?: { username: string; password: string };
+  maxConnections?: number;
+}

@@ -1,0 +1,60 @@
+import { PrismaPg } from '@prisma/adapter-pg';
+import { PrismaClient } from './generated/client.js';
+import { openSignals, type Signals } from './signals.js';
+import { runTransaction, type Tx } from './transaction.js';
+
+/** One pool and one LISTEN connection of this process. */
+export interface Database {
+  readonly prisma: PrismaClient;
+  readonly signals: Signals;
+  /**
+   * Runs `fn` in a read-committed transaction. A deadlock or a serialization conflict runs `fn` again from the
+   * start, so `fn` does nothing outside the database.
+   */
+  transaction<T>(fn: (tx: Tx) => Promise<T>): Promise<T>;
+  /** Resolves when the database answers. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface DatabaseOptions {
+  /** Size of the pool, 8 when not given. */
+  maxConnections?: number;
+  /** Shown in pg_stat_activity. */
+  applicationName?: string;
+}
+
+/** Opens the pool; connections are made when they are needed first. The caller closes it. */
+export function openDatabase(url: string, options: DatabaseOptions = {}): Database {
+  const applicationName = options.applicationName ?? 'entrepot';
+  const prisma = new PrismaClient({ adapter: openAdapter(url, applicationName, options.maxConnections ?? 8) });
+  const signals = openSignals(url, applicationName);
+  return {
+    prisma,
+    signals,
+    transaction: (fn) => runTransaction(prisma, fn),
+    ping: async () => {
+      await prisma.$queryRaw`select 1`;
+    },
+    close: async () => {
+      await signals.close();
+      await prisma.$disconnect();
+    },
+  };
+}
+
+function openAdapter(url: string, applicationName: string, max: number): PrismaPg {
+  return new PrismaPg(
+    {
+      connectionString: url,
+      max,
+      application_name: applicationName,
+      connectionTimeoutMillis: 10_000,
+      idleTimeoutMillis: 60_000,
+    },
+    { onPoolError: ignoreIdleError, onConnectionError: ignoreIdleError },
+  );
+}
+
+/** A connection that breaks while idle leaves the pool by itself; the next query gets a new one. */
+function ignoreIdleError(): void {}

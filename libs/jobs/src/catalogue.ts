@@ -1,0 +1,9 @@
+import { analyseLayer } from './analyse-layer.js';
+import { collect } from './collect.js';
+import { fetchBlob } from './fetch-blob.js';
+import { planArchive } from './plan-archive.js';
+import { publishPull } from './publish-pull.js';
+import { resolvePull } from './resolve-pull.js';
+
+/** All work that this system can be asked to do. */
+export const jobCatalogue = { resolvePull, fetchBlob, publishPull, planArchive, analyseLayer, collect } as const;

@@ -1,0 +1,19 @@
+export { analyseLayer } from './analyse-layer.js';
+export { jobCatalogue } from './catalogue.js';
+export { collect } from './collect.js';
+export { defineJob, InvalidJobNameError, type JobDefinition } from './define-job.js';
+export { InvalidPayloadError, QueueUnavailableError, QueueUrlError, WorkerExistsError } from './errors.js';
+export { fetchBlob } from './fetch-blob.js';
+export type {
+  EnqueueOptions,
+  JobContext,
+  JobCounts,
+  JobHandler,
+  JobQueue,
+  JobWorker,
+  WorkOptions,
+} from './job-queue.js';
+export { migrateQueue, openQueue, type QueueOptions } from './open-queue.js';
+export { planArchive } from './plan-archive.js';
+export { publishPull } from './publish-pull.js';
+export { resolvePull } from './resolve-pull.js';
