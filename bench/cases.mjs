@@ -9,9 +9,20 @@ export function pullCases({ home, registry, image, entrepot, dockerd, tools }) {
   const ref = `${registry.host}/${image.name}:${image.tag}`;
   return [
     ours('entrepot: docker pull', entrepot, `docker pull -q ${ref}`),
-    tools.skopeo && copying('skopeo copy docker: oci:', home, (out) => `skopeo --insecure-policy copy -q --src-tls-verify=false docker://${ref} oci:${out}:x`),
-    tools.crane && copying('crane pull --format=oci', home, (out) => `${tools.crane} pull --insecure --format=oci ${ref} ${out}`),
-    tools.oras && copying('oras cp --to-oci-layout', home, (out) => `${tools.oras} cp --from-plain-http --to-oci-layout ${ref} ${out}:x`),
+    tools.skopeo &&
+      copying(
+        'skopeo copy docker: oci:',
+        home,
+        (out) => `skopeo --insecure-policy copy -q --src-tls-verify=false docker://${ref} oci:${out}:x`,
+      ),
+    tools.crane &&
+      copying('crane pull --format=oci', home, (out) => `${tools.crane} pull --insecure --format=oci ${ref} ${out}`),
+    tools.oras &&
+      copying(
+        'oras cp --to-oci-layout',
+        home,
+        (out) => `${tools.oras} cp --from-plain-http --to-oci-layout ${ref} ${out}:x`,
+      ),
     dockerd && daemon('docker pull (overlay2)', dockerd, `docker pull -q ${ref}`),
   ].filter(Boolean);
 }
@@ -23,7 +34,10 @@ export function batchCases({ home, registry, images, entrepot, dockerd, tools })
   const atOnce = `pids=; for r in ${refs.join(' ')}; do docker pull -q $r & pids="$pids $!"; done; for p in $pids; do wait $p || exit 1; done`;
   return [
     ours('entrepot: 12 docker pull at once', entrepot, atOnce),
-    tools.crane && copying('loop of crane pull, one layout', home, (out) => loop(`${tools.crane} pull --insecure --format=oci $r ${out}`)),
+    tools.crane &&
+      copying('loop of crane pull, one layout', home, (out) =>
+        loop(`${tools.crane} pull --insecure --format=oci $r ${out}`),
+      ),
     tools.skopeo && copying('skopeo sync', home, (out) => skopeoSync(registry, images, home, out)),
     dockerd && daemon('loop of docker pull (overlay2)', dockerd, loop('docker pull -q $r')),
   ].filter(Boolean);
@@ -45,7 +59,12 @@ export function loadCases({ home, archives, entrepot, dockerd, tools }) {
   return {
     oci: [
       ours('entrepot: docker load (OCI archive)', entrepot, `docker load -q -i ${archives.oci}`),
-      tools.skopeo && copying('skopeo copy oci-archive: oci:', home, (out) => `skopeo --insecure-policy copy -q oci-archive:${archives.oci} oci:${out}:x`),
+      tools.skopeo &&
+        copying(
+          'skopeo copy oci-archive: oci:',
+          home,
+          (out) => `skopeo --insecure-policy copy -q oci-archive:${archives.oci} oci:${out}:x`,
+        ),
     ].filter(Boolean),
     plain: [
       ours('entrepot: docker load (plain layers)', entrepot, `docker load -q -i ${archives.plain}`),
@@ -63,7 +82,12 @@ export function listCases({ entrepot, dockerd }) {
 }
 
 function ours(name, entrepot, line) {
-  return { name, ours: true, before: () => emptyEntrepot(entrepot), run: () => withServices(entrepot, `export ${entrepot.docker}; ${line}`) };
+  return {
+    name,
+    ours: true,
+    before: () => emptyEntrepot(entrepot),
+    run: () => withServices(entrepot, `export ${entrepot.docker}; ${line}`),
+  };
 }
 
 function daemon(name, dockerd, line) {

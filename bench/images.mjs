@@ -30,7 +30,11 @@ const recipes = {
   prisma: ['@prisma/client@7.10.0', 'prisma@7.10.1'],
 };
 
-const big = { name: 'bench/big', tag: '1', layers: ['node20', 'node22', 'node23', 'node18', 'node16', 'node21', 'node24', 'node19'] };
+const big = {
+  name: 'bench/big',
+  tag: '1',
+  layers: ['node20', 'node22', 'node23', 'node18', 'node16', 'node21', 'node24', 'node19'],
+};
 
 const sharing = [
   ['base'],
@@ -54,7 +58,12 @@ export function makeImages(home, say) {
   for (const name of new Set([big, ...sharing].flatMap((image) => image.layers))) {
     layers.set(name, makeLayer(home, name, say));
   }
-  const build = (image) => makeImage(home, image, image.layers.map((name) => layers.get(name)));
+  const build = (image) =>
+    makeImage(
+      home,
+      image,
+      image.layers.map((name) => layers.get(name)),
+    );
   return { big: build(big), sharing: sharing.map(build) };
 }
 
@@ -96,7 +105,12 @@ function makeImage(home, { name, tag }, layers) {
   };
   const configBlob = putBlob(home, Buffer.from(JSON.stringify(config)), types.config);
   const manifest = Buffer.from(
-    JSON.stringify({ schemaVersion: 2, mediaType: types.manifest, config: configBlob, layers: layers.map((l) => l.descriptor) }),
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: types.manifest,
+      config: configBlob,
+      layers: layers.map((l) => l.descriptor),
+    }),
   );
   const blobs = [configBlob, ...layers.map((l) => l.descriptor)];
   return { name, tag, manifest, mediaType: types.manifest, blobs, bytes: blobs.reduce((n, b) => n + b.size, 0) };
@@ -117,9 +131,21 @@ export async function pushImage(home, registry, image) {
     const start = await fetch(`${base}/blobs/uploads/`, { method: 'POST' });
     const location = new URL(start.headers.get('location'), base);
     location.searchParams.set('digest', blob.digest);
-    await must(fetch(location, { method: 'PUT', body: readFileSync(blobPath(home, blob.digest)), headers: { 'content-type': 'application/octet-stream' } }));
+    await must(
+      fetch(location, {
+        method: 'PUT',
+        body: readFileSync(blobPath(home, blob.digest)),
+        headers: { 'content-type': 'application/octet-stream' },
+      }),
+    );
   }
-  await must(fetch(`${base}/manifests/${image.tag}`, { method: 'PUT', body: image.manifest, headers: { 'content-type': image.mediaType } }));
+  await must(
+    fetch(`${base}/manifests/${image.tag}`, {
+      method: 'PUT',
+      body: image.manifest,
+      headers: { 'content-type': image.mediaType },
+    }),
+  );
 }
 
 async function must(request) {
@@ -131,7 +157,8 @@ const blobPath = (home, digest) => join(home, 'blobs', digest.slice(7));
 
 function hashFile(path) {
   const out = spawnSync('openssl', ['dgst', '-sha256', '-r', path], { encoding: 'utf8' });
-  const hex = out.status === 0 ? out.stdout.slice(0, 64) : createHash('sha256').update(readFileSync(path)).digest('hex');
+  const hex =
+    out.status === 0 ? out.stdout.slice(0, 64) : createHash('sha256').update(readFileSync(path)).digest('hex');
   return `sha256:${hex}`;
 }
 

@@ -6,7 +6,9 @@ import { root } from '../scripts/workspace.mjs';
 
 /** Absolute path of a tool on PATH or in Go's bin folder, or null. */
 export function findTool(name) {
-  const found = spawnSync('bash', ['-c', `PATH="$PATH:$(go env GOPATH 2>/dev/null)/bin" command -v ${name}`], { encoding: 'utf8' });
+  const found = spawnSync('bash', ['-c', `PATH="$PATH:$(go env GOPATH 2>/dev/null)/bin" command -v ${name}`], {
+    encoding: 'utf8',
+  });
   return found.status === 0 ? found.stdout.trim() : null;
 }
 
@@ -28,10 +30,21 @@ export async function startEntrepot(home, port, env = {}) {
   mkdirSync(home, { recursive: true });
   const child = start(process.execPath, ['apps/standalone/dist/main.js'], {
     log: join(home, 'log'),
-    env: { ENTREPOT_LISTEN: `127.0.0.1:${port}`, ENTREPOT_DATA_DIR: join(home, 'data'), ENTREPOT_COLLECT_AFTER: '0', ...env },
+    env: {
+      ENTREPOT_LISTEN: `127.0.0.1:${port}`,
+      ENTREPOT_DATA_DIR: join(home, 'data'),
+      ENTREPOT_COLLECT_AFTER: '0',
+      ...env,
+    },
   });
   await waitFor(`http://127.0.0.1:${port}/readyz`);
-  return { docker: `DOCKER_HOST=tcp://127.0.0.1:${port}`, url: `http://127.0.0.1:${port}`, data: join(home, 'data'), pid: child.pid, stop: () => stop(child) };
+  return {
+    docker: `DOCKER_HOST=tcp://127.0.0.1:${port}`,
+    url: `http://127.0.0.1:${port}`,
+    data: join(home, 'data'),
+    pid: child.pid,
+    stop: () => stop(child),
+  };
 }
 
 /** Starts a real daemon without networking on a socket and data root of its own. */
@@ -40,7 +53,15 @@ export async function startDockerd(home) {
   const socket = join(home, 'docker.sock');
   const child = start(
     findTool('dockerd'),
-    ['--iptables=false', '--ip6tables=false', '--bridge=none', `--host=unix://${socket}`, `--data-root=${home}/data`, `--exec-root=${home}/exec`, `--pidfile=${home}/pid`],
+    [
+      '--iptables=false',
+      '--ip6tables=false',
+      '--bridge=none',
+      `--host=unix://${socket}`,
+      `--data-root=${home}/data`,
+      `--exec-root=${home}/exec`,
+      `--pidfile=${home}/pid`,
+    ],
     { log: join(home, 'log') },
   );
   for (let i = 0; i < 200; i += 1) {

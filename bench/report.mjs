@@ -39,7 +39,9 @@ function chart(groups) {
       y += rowHeight;
       const length = Math.max(2, (wall / slowest) * 430);
       rows.push(text(10, y, name));
-      rows.push(`<rect x="300" y="${y - 12}" width="${length.toFixed(1)}" height="15" fill="${ours ? '#0b7285' : '#adb5bd'}"/>`);
+      rows.push(
+        `<rect x="300" y="${y - 12}" width="${length.toFixed(1)}" height="15" fill="${ours ? '#0b7285' : '#adb5bd'}"/>`,
+      );
       rows.push(text(306 + length, y, `${wall.toFixed(wall < 1 ? 3 : 2)} s`));
     }
     y += 10;

@@ -41,7 +41,11 @@ const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
 
 /** A plain ustar archive of small files. */
 function tar(files) {
-  const parts = files.flatMap(([name, bytes]) => [header(name, bytes.length), bytes, Buffer.alloc((512 - (bytes.length % 512)) % 512)]);
+  const parts = files.flatMap(([name, bytes]) => [
+    header(name, bytes.length),
+    bytes,
+    Buffer.alloc((512 - (bytes.length % 512)) % 512),
+  ]);
   return Buffer.concat([...parts, Buffer.alloc(1024)]);
 }
 

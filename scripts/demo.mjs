@@ -64,8 +64,17 @@ async function mainJob(client, reference, archive) {
 async function startEntrepot(dataDir) {
   show.title('Start');
   const port = await freePort();
-  const env = { ...process.env, ENTREPOT_LISTEN: `127.0.0.1:${port}`, ENTREPOT_DATA_DIR: dataDir, ENTREPOT_LOG_LEVEL: 'warn' };
-  const child = spawn(process.execPath, ['apps/standalone/dist/main.js'], { cwd: root, env, stdio: ['ignore', 'pipe', 'inherit'] });
+  const env = {
+    ...process.env,
+    ENTREPOT_LISTEN: `127.0.0.1:${port}`,
+    ENTREPOT_DATA_DIR: dataDir,
+    ENTREPOT_LOG_LEVEL: 'warn',
+  };
+  const child = spawn(process.execPath, ['apps/standalone/dist/main.js'], {
+    cwd: root,
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const ended = new Promise((resolve) => child.once('exit', resolve));
   cleanUp.push(async () => {
     child.kill('SIGTERM');
@@ -88,7 +97,9 @@ async function startSampleRegistry() {
   const { startSample } = await import('./demo/sample-image.mjs');
   const sample = await startSample(show.note);
   cleanUp.push(sample.stop);
-  show.output(`Sample registry with ${sample.reference}: ${sample.layers} layers, ${show.megabytes(sample.bytes)} compressed`);
+  show.output(
+    `Sample registry with ${sample.reference}: ${sample.layers} layers, ${show.megabytes(sample.bytes)} compressed`,
+  );
   return sample.reference;
 }
 

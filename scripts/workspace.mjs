@@ -49,7 +49,9 @@ function buildSources(say) {
 function run(command, args, what, env = {}) {
   const result = spawnSync(command, args, { cwd: root, env: { ...process.env, ...env }, encoding: 'utf8' });
   if (result.status === 0) return;
-  process.stderr.write(`${result.stdout ?? ''}${result.stderr ?? ''}\n${what} failed${result.error ? `: ${result.error.message}` : ''}\n`);
+  process.stderr.write(
+    `${result.stdout ?? ''}${result.stderr ?? ''}\n${what} failed${result.error ? `: ${result.error.message}` : ''}\n`,
+  );
   process.exit(1);
 }
 

@@ -21,7 +21,9 @@ export class HttpClient {
 
   async list() {
     const images = await (await this.#call('GET', '/images/json')).json();
-    const rows = images.flatMap(({ RepoTags, Id, Size }) => RepoTags.map((tag) => `${tag.padEnd(44)} ${Id.slice(7, 19)}  ${show.megabytes(Size)}`));
+    const rows = images.flatMap(({ RepoTags, Id, Size }) =>
+      RepoTags.map((tag) => `${tag.padEnd(44)} ${Id.slice(7, 19)}  ${show.megabytes(Size)}`),
+    );
     show.output(['IMAGE'.padEnd(44).concat(' ID            SIZE'), ...rows].join('\n'));
   }
 
@@ -38,7 +40,9 @@ export class HttpClient {
 
   async history(reference) {
     const steps = await (await this.#call('GET', `/images/${reference}/history`)).json();
-    show.output(steps.map(({ CreatedBy, Size }) => `${show.megabytes(Size).padStart(9)}  ${CreatedBy.slice(0, 70)}`).join('\n'));
+    show.output(
+      steps.map(({ CreatedBy, Size }) => `${show.megabytes(Size).padStart(9)}  ${CreatedBy.slice(0, 70)}`).join('\n'),
+    );
   }
 
   async save(reference, file) {
@@ -48,12 +52,24 @@ export class HttpClient {
 
   async remove(reference) {
     const lines = await (await this.#call('DELETE', `/images/${reference}`)).json();
-    show.output(lines.map((line) => Object.entries(line).map(([what, name]) => `${what}: ${name}`).join('\n')).join('\n'));
+    show.output(
+      lines
+        .map((line) =>
+          Object.entries(line)
+            .map(([what, name]) => `${what}: ${name}`)
+            .join('\n'),
+        )
+        .join('\n'),
+    );
   }
 
   async load(file) {
     const body = Readable.toWeb(createReadStream(file));
-    const answer = await this.#call('POST', '/images/load?quiet=1', { body, duplex: 'half', headers: { 'content-type': 'application/x-tar' } });
+    const answer = await this.#call('POST', '/images/load?quiet=1', {
+      body,
+      duplex: 'half',
+      headers: { 'content-type': 'application/x-tar' },
+    });
     return this.#printMessages(answer);
   }
 
@@ -79,5 +95,7 @@ export class HttpClient {
 
 function splitTag(reference) {
   const colon = reference.lastIndexOf(':');
-  return colon > reference.lastIndexOf('/') ? [reference.slice(0, colon), reference.slice(colon + 1)] : [reference, 'latest'];
+  return colon > reference.lastIndexOf('/')
+    ? [reference.slice(0, colon), reference.slice(colon + 1)]
+    : [reference, 'latest'];
 }

@@ -1,1 +1,71 @@
-export {};
+import { randomUUID } from 'node:crypto';
+import { openBlobStore } from '@entrepot/blob-store';
+import { loadServiceConfig, type ServiceConfig } from '@entrepot/config';
+import { openDatabase } from '@entrepot/database';
+import { openQueue } from '@entrepot/jobs';
+import { createHealth, createLogger, createMetrics, type Logger } from '@entrepot/observability';
+import { RegistryClient } from '@entrepot/registry-client';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { AppModule } from './app.module.js';
+import type { PullerParts } from './parts.js';
+import { startWork } from './work.js';
+
+const shutdownMs = 5_000;
+
+await run(loadServiceConfig());
+
+async function run(config: ServiceConfig): Promise<void> {
+  const logger = createLogger({ service: 'puller', level: config.logLevel });
+  for (const warning of config.warnings) logger.warn(warning);
+  const parts = openParts(config, logger);
+  const app = await serveHealth(config, parts);
+  const work = startWork(parts);
+  await parts.queue.waitReady();
+  logger.info('puller is ready');
+  onStop(async () => {
+    await work.stop();
+    await app.close();
+    await closeParts(parts);
+  });
+}
+
+function openParts(config: ServiceConfig, logger: Logger): PullerParts {
+  const database = openDatabase(config.databaseUrl, { applicationName: 'entrepot puller' });
+  return {
+    content: { database, store: openBlobStore(config.blobStoreUrl), secretKey: config.secretKey },
+    queue: openQueue(config.queueUrl, {
+      onError: (error, leftOut) => logger.warn({ err: error, leftOut }, 'queue trouble'),
+    }),
+    registry: new RegistryClient({ upstreams: [...config.registries] }),
+    logger,
+    owner: `puller:${randomUUID()}`,
+  };
+}
+
+/** Where no address is named for it, nothing is served. */
+async function serveHealth(config: ServiceConfig, parts: PullerParts): Promise<NestFastifyApplication> {
+  const health = createHealth();
+  health.add('database', () => parts.content.database.ping());
+  health.add('queue', () => parts.queue.ping());
+  const module = AppModule.forParts({ health, metrics: createMetrics('puller') });
+  const app = await NestFactory.create<NestFastifyApplication>(module, new FastifyAdapter(), { logger: false });
+  if (config.healthListen) await app.listen(config.healthListen.port, config.healthListen.host);
+  else await app.init();
+  return app;
+}
+
+async function closeParts({ content, queue, registry }: PullerParts): Promise<void> {
+  await Promise.allSettled([queue.close(), registry.close()]);
+  await content.database.close();
+}
+
+/** Ends the process in an orderly way on SIGTERM or SIGINT, and in any case when the time is up. */
+function onStop(close: () => Promise<void>): void {
+  const stop = (): void => {
+    setTimeout(() => process.exit(1), shutdownMs).unref();
+    void close().then(() => process.exit(0));
+  };
+  process.once('SIGTERM', stop);
+  process.once('SIGINT', stop);
+}

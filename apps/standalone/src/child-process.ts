@@ -10,6 +10,8 @@ export interface ServiceSpec {
 export interface SupervisorOptions {
   /** Told about each death that will be followed by a restart. */
   onRestart(service: string, how: string, delayMs: number): void;
+  onStart(pid: number, script: string): void;
+  onEnd(pid: number): void;
 }
 
 const firstDelayMs = 100;
@@ -39,8 +41,10 @@ export class Supervisor {
       stdio: ['ignore', 'inherit', 'inherit'],
     });
     this.#running.set(spec.name, child);
+    if (child.pid) this.#options.onStart(child.pid, spec.script);
     child.once('exit', (code, signal) => {
       this.#running.delete(spec.name);
+      if (child.pid) this.#options.onEnd(child.pid);
       if (this.#stopping) return;
       const lived = Date.now() - startedAt;
       const next = lived > healthyAfterMs ? firstDelayMs : Math.min(delayMs * 2, longestDelayMs);

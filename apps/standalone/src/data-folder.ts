@@ -8,7 +8,6 @@ const layoutVersion = 1;
 /** Where the embedded profile keeps everything; one process at a time owns it. */
 export interface DataFolder {
   readonly path: string;
-  readonly databaseDir: string;
   /** Passwords and tokens at rest are encrypted with it; made once, mode 600. */
   readonly secretKey: string;
   /** Lets another process have the folder. */
@@ -25,7 +24,7 @@ export async function openDataFolder(path: string): Promise<DataFolder> {
   const release = await takeLock(path);
   try {
     await checkLayout(path);
-    return { path, databaseDir: join(path, 'postgres'), secretKey: await readOrMakeSecret(path), release };
+    return { path, secretKey: await readOrMakeSecret(path), release };
   } catch (error) {
     await release();
     throw error;

@@ -1,11 +1,13 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Config } from '@entrepot/config';
-import { migrate, startEmbeddedPostgres } from '@entrepot/database';
+import { migrate } from '@entrepot/database';
 import { migrateQueue } from '@entrepot/jobs';
 import type { Logger } from '@entrepot/observability';
 import { Supervisor } from './child-process.js';
 import { type DataFolder, openDataFolder } from './data-folder.js';
+import { EmbeddedDatabase } from './embedded-database.js';
+import { StartedProcesses } from './leftovers.js';
 import { checkAddressFree, findFreePort } from './ports.js';
 import { listServices, type StackAddresses } from './services.js';
 
@@ -36,14 +38,19 @@ class Undo {
 export async function startStack(config: Config, logger: Logger, signal: AbortSignal): Promise<Stack> {
   const undo = new Undo();
   try {
-    await checkAddressFree(config.listen.host, config.listen.port);
     const folder = await openDataFolder(config.dataDir);
     undo.push(() => folder.release());
-    const addresses = await findAddresses(config, folder, undo);
+    const processes = new StartedProcesses(folder.path);
+    await processes.endLeftovers();
+    await checkAddressFree(config.listen.host, config.listen.port);
+    const addresses = await findAddresses(config, folder, logger, undo);
     await migrate(addresses.databaseUrl);
     await migrateQueue(addresses.queueUrl);
     const supervisor = new Supervisor({
-      onRestart: (service, how, delayMs) => logger.warn({ service, how, delayMs }, `${service} ended (${how}), restarting`),
+      onStart: (pid, script) => processes.add(pid, script),
+      onEnd: (pid) => processes.remove(pid),
+      onRestart: (service, how, delayMs) =>
+        logger.warn({ service, how, delayMs }, `${service} ended (${how}), restarting`),
     });
     undo.push(() => supervisor.stop());
     for (const spec of listServices(config, addresses)) supervisor.start(spec);
@@ -57,10 +64,10 @@ export async function startStack(config: Config, logger: Logger, signal: AbortSi
 }
 
 /** What the environment does not name is started here or lives in the data folder. */
-async function findAddresses(config: Config, folder: DataFolder, undo: Undo): Promise<StackAddresses> {
+async function findAddresses(config: Config, folder: DataFolder, logger: Logger, undo: Undo): Promise<StackAddresses> {
   const archiverPorts: number[] = [];
   while (archiverPorts.length < config.archivers) archiverPorts.push(await findFreePort());
-  const embedded = config.databaseUrl && config.queueUrl ? null : await startDatabase(folder, undo);
+  const embedded = config.databaseUrl && config.queueUrl ? null : await startDatabase(folder, logger, undo);
   return {
     databaseUrl: config.databaseUrl ?? embedded?.url ?? '',
     queueUrl: config.queueUrl ?? config.databaseUrl ?? embedded?.queueUrl ?? '',
@@ -70,16 +77,18 @@ async function findAddresses(config: Config, folder: DataFolder, undo: Undo): Pr
   };
 }
 
-async function startDatabase(folder: DataFolder, undo: Undo) {
-  const postgres = await startEmbeddedPostgres({ dataDir: folder.databaseDir });
-  undo.push(() => postgres.stop());
-  return postgres;
+async function startDatabase(folder: DataFolder, logger: Logger, undo: Undo): Promise<EmbeddedDatabase> {
+  const database = await EmbeddedDatabase.start(folder.path, logger);
+  undo.push(() => database.stop());
+  return database;
 }
 
 async function waitUntilReady(url: string, signal: AbortSignal): Promise<void> {
   for (;;) {
     signal.throwIfAborted();
-    const answer = await fetch(url, { signal: AbortSignal.any([signal, AbortSignal.timeout(2_000)]) }).catch(() => null);
+    const answer = await fetch(url, { signal: AbortSignal.any([signal, AbortSignal.timeout(2_000)]) }).catch(
+      () => null,
+    );
     await answer?.body?.cancel();
     if (answer?.ok) return;
     await new Promise((resolve) => setTimeout(resolve, 50));

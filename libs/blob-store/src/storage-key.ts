@@ -22,8 +22,11 @@ const maxKeyLength = 250;
  * @throws {InvalidStorageKeyError} do not retry
  */
 export function checkStorageKey(key: StorageKey): void {
-  const fits = key.length <= maxKeyLength && key.split('/').every((part) => segment.test(part));
-  if (!fits) throw new InvalidStorageKeyError(key);
+  if (!isStorageKey(key)) throw new InvalidStorageKeyError(key);
+}
+
+export function isStorageKey(text: string): text is StorageKey {
+  return text.length <= maxKeyLength && text.split('/').every((part) => segment.test(part));
 }
 
 /** Something that is no storage key was used as one. */

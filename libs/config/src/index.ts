@@ -1,3 +1,4 @@
+export { childEnvironment } from './child-environment.js';
 export type { Config, ListenAddress, LogLevel, ServiceConfig } from './config.js';
 export { ConfigError, type ConfigIssue } from './config-error.js';
 export { type Environment, loadConfig, loadServiceConfig } from './load-config.js';

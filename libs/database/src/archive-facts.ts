@@ -77,13 +77,6 @@ export async function listManifestTree(tx: Tx, roots: readonly Digest[]): Promis
   return rows.map((row) => ({ ...row, bytes: Buffer.from(row.bytes) }));
 }
 
-/** Where the bytes of these blobs lie; what is not here is left out. */
-export async function listStorageKeys(tx: Tx, digests: readonly Digest[]): Promise<Map<Digest, string>> {
-  const rows = await tx.$queryRaw<{ digest: Digest; storageKey: string }[]>`
-    select digest, storage_key as "storageKey" from blob where digest = any(${[...digests]}::text[])`;
-  return new Map(rows.map((row) => [row.digest, row.storageKey]));
-}
-
 /** The platform of the image that a manifest describes. */
 export async function findManifestPlatform(tx: Tx, manifest: Digest): Promise<ImagePlatform | null> {
   const rows = await tx.$queryRaw<ImagePlatform[]>`

@@ -108,11 +108,7 @@ interface Server {
   stop(): Promise<void>;
 }
 
-async function startServer(
-  cluster: string,
-  options: EmbeddedPostgresOptions,
-  launcher: Launcher,
-): Promise<Server> {
+async function startServer(cluster: string, options: EmbeddedPostgresOptions, launcher: Launcher): Promise<Server> {
   const logFile = join(options.dataDir, 'postgres.log');
   for (let attempt = 1; ; attempt++) {
     const port = options.port ?? (await freePort());

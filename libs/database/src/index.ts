@@ -1,6 +1,130 @@
+export {
+  type ArchiveRow,
+  archiveOwner,
+  deleteArchive,
+  expireArchives,
+  failArchive,
+  findArchive,
+  insertArchive,
+  keepArchive,
+  listQueuedArchives,
+  saveArchivePlan,
+} from './archives.js';
+export {
+  type ClaimedFetch,
+  claimFetch,
+  deleteFetch,
+  deleteFetches,
+  deleteIdleFetches,
+  type FetchKey,
+  type FetchReport,
+  listDueFetches,
+  listImpatientPulls,
+  listUnwantedFetches,
+  lockFetchesOf,
+  queueFetches,
+  reportFetch,
+  requeueFetch,
+  saveFetchUpload,
+  type TakenFetch,
+} from './blob-fetches.js';
+export {
+  type Admission,
+  admitObject,
+  type BlobRow,
+  buryBlobs,
+  findBlobs,
+  holdBlob,
+  lockUnheldBlobs,
+  unadmitObject,
+} from './blobs.js';
 export { type Database, type DatabaseOptions, openDatabase } from './database.js';
 export { type EmbeddedPostgres, type EmbeddedPostgresOptions, startEmbeddedPostgres } from './embedded-postgres.js';
 export { EmbeddedPostgresError } from './embedded-postgres-error.js';
+export {
+  deleteOldEvents,
+  type EventRow,
+  insertEvents,
+  lastEventId,
+  listEvents,
+  type NewEvent,
+} from './events.js';
+export {
+  expireLeases,
+  expireLeasesOf,
+  leaseBlobs,
+  leaseForOwners,
+  releaseLeases,
+  renewLeases,
+  renewPullLeases,
+} from './leases.js';
+export {
+  findManifests,
+  type ImageRow,
+  type ManifestBlobRow,
+  type ManifestChildRow,
+  type ManifestGraph,
+  type ManifestKind,
+  type ManifestRow,
+  putManifests,
+} from './manifests.js';
 export { DatabaseNewerError, listPending, MigrationError, migrate } from './migrate.js';
+export {
+  type FetchWaiter,
+  insertPlan,
+  listFetchWaiters,
+  listMissingBlobs,
+  listPlannedBlobs,
+  listPlannedManifests,
+  type PlannedBlob,
+  type PlannedManifest,
+} from './pull-plans.js';
+export { addPullEvents, type PullEvent, type PullLayer, type PullProgress, pullProgress } from './pull-progress.js';
+export { countWatchers, deleteWatcher, insertWatcher, listUnwatchedPulls, renewWatcher } from './pull-watchers.js';
+export {
+  advancePulls,
+  delayPull,
+  deleteFinishedPulls,
+  findPull,
+  finishPull,
+  insertPull,
+  joinPull,
+  listDuePulls,
+  lockPull,
+  lockWaitingPulls,
+  type PullFailure,
+  type PullKind,
+  type PullOutcome,
+  type PullRequest,
+  type PullRow,
+  type PullState,
+  sendPullBack,
+} from './pulls.js';
+export { putRepositories } from './repositories.js';
+export {
+  type BlobUse,
+  dropReviews,
+  listBlobUses,
+  pickDueReviews,
+  postponeReviews,
+  retryReviews,
+} from './reviews.js';
 export { notify, type Signals, type WaitOptions, type Watch } from './signals.js';
+export { type MovedTag, putRepositoryManifests, putTags, type TagTarget } from './tags.js';
+export {
+  deleteTombstones,
+  insertTombstone,
+  retryTombstones,
+  type Tombstone,
+  takeDueTombstones,
+} from './tombstones.js';
 export { sqlState, type Tx } from './transaction.js';
+export {
+  condemnUpload,
+  deleteUpload,
+  expireUploads,
+  insertUpload,
+  keepUpload,
+  takeOverUpload,
+  type UploadProgress,
+} from './uploads.js';

@@ -36,7 +36,7 @@ export class BullWorker<T> implements JobWorker {
   readonly #runs = new Set<Run>();
   readonly #stop = new AbortController();
   readonly #started: Promise<void>;
-  #worker?: Worker<unknown, unknown, string, IQueueBackend>;
+  #worker?: ReleasableWorker;
   #closing?: Promise<void>;
 
   constructor(
@@ -71,7 +71,7 @@ export class BullWorker<T> implements JobWorker {
     const { backend, timings, report } = this.setting;
     await Promise.race([backend.ready(), aborted(this.#stop.signal)]);
     if (this.#stop.signal.aborted) return;
-    const worker = new Worker(
+    const worker = new ReleasableWorker(
       this.job.name,
       (job, token) => this.#process(job, token),
       {
@@ -153,10 +153,18 @@ export class BullWorker<T> implements JobWorker {
   async #close(graceMs: number): Promise<void> {
     this.#stop.abort();
     if (this.#worker === undefined) return;
+    await this.#worker.pause(true);
     const closed = this.#worker.close().catch(this.setting.report);
     if (graceMs > 0 && (await settledWithin(graceMs, closed))) return;
     for (const run of this.#runs) abort(run, 'closing', 'the worker closes');
-    await settledWithin(closeMs, closed);
+    if (!(await settledWithin(closeMs, closed))) await this.#worker.release();
+  }
+}
+
+class ReleasableWorker extends Worker<unknown, unknown, string, IQueueBackend> {
+  /** Stops renewing the locks of runs that do not end, so that other workers get their jobs. */
+  async release(): Promise<void> {
+    await this.lockManager.close();
   }
 }
 

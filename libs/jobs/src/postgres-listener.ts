@@ -13,6 +13,7 @@ export class PostgresListener extends EventEmitter implements ListenClient {
   readonly #queues = new Set<string>();
   readonly #closed = new AbortController();
   #running?: Promise<void>;
+  #client?: pg.Client;
 
   constructor(
     private readonly openClient: () => pg.Client,
@@ -31,6 +32,7 @@ export class PostgresListener extends EventEmitter implements ListenClient {
 
   close(): void {
     this.#closed.abort();
+    this.#client?.end().catch(() => {});
   }
 
   /** BullMQ asks for LISTEN, which has been done or will be. */
@@ -48,10 +50,10 @@ export class PostgresListener extends EventEmitter implements ListenClient {
   /** Resolves or rejects when the connection ends. */
   async #listen(): Promise<void> {
     const client = this.openClient();
+    this.#client = client;
     const ended = new Promise<void>((resolve, reject) => {
       client.once('end', resolve);
       client.on('error', reject);
-      this.#closed.signal.addEventListener('abort', () => resolve(), { once: true });
     });
     ended.catch(() => {});
     try {

@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+
 /** Whether `work` settled in time. A rejection counts as settled and is the caller's to look at. */
 export async function settledWithin(timeoutMs: number, work: Promise<unknown>): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
@@ -24,6 +26,7 @@ export function pause(timeoutMs: number, signal: AbortSignal): Promise<void> {
       resolve();
     };
     const timer = setTimeout(done, timeoutMs);
+    setMaxListeners(0, signal);
     signal.addEventListener('abort', done);
     if (signal.aborted) done();
   });

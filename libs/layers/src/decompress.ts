@@ -1,4 +1,5 @@
 import { finished, type Readable, type Transform } from 'node:stream';
+import { types } from 'node:util';
 import { createGunzip } from 'node:zlib';
 import { type Compression, compressionMagicBytes, sniffCompression } from './compression.js';
 import { CorruptStreamError, UnsupportedCompressionError } from './errors.js';
@@ -45,9 +46,8 @@ export async function decompressed(source: Readable): Promise<Decompressed> {
 
 /** Turns the errors of zlib into ours and leaves every other error as it is. */
 export function asCorruptStream(error: unknown): unknown {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  if (!code.startsWith('Z_')) return error;
-  const reason = code === 'Z_BUF_ERROR' ? 'unexpected end of file' : (error as Error).message;
+  if (!types.isNativeError(error) || !('code' in error) || !String(error.code).startsWith('Z_')) return error;
+  const reason = error.code === 'Z_BUF_ERROR' ? 'unexpected end of file' : error.message;
   return new CorruptStreamError('gzip', reason, { cause: error });
 }
 
@@ -69,7 +69,9 @@ async function peek(source: Readable, bytes: number): Promise<Buffer> {
 function isReadable(source: Readable): Promise<boolean> {
   if (source.readableLength > 0) return Promise.resolve(true);
   return new Promise((resolve, reject) => {
-    const stopWatching = finished(source, { writable: false }, (error) => settle(() => (error ? reject(error) : resolve(false))));
+    const stopWatching = finished(source, { writable: false }, (error) =>
+      settle(() => (error ? reject(error) : resolve(false))),
+    );
     const onReadable = () => settle(() => resolve(true));
     const settle = (then: () => void) => {
       stopWatching();

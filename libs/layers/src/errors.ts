@@ -11,7 +11,26 @@ export class InvalidLayerError extends Error {
     readonly entry: string | null = null,
     options?: ErrorOptions,
   ) {
-    super(entry === null ? `invalid layer: ${reason}` : `invalid layer: ${reason} (at entry ${printable(entry)})`, options);
+    super(
+      entry === null ? `invalid layer: ${reason}` : `invalid layer: ${reason} (at entry ${printable(entry)})`,
+      options,
+    );
+  }
+}
+
+/** Bytes that are no tar, or a tar that ends too early; `entry` is the last one that was met. */
+export class InvalidTarError extends Error {
+  override readonly name = 'InvalidTarError';
+  readonly code = 'INVALID_TAR' as const;
+  readonly retryable = false;
+
+  constructor(
+    readonly problem: 'cut' | 'malformed',
+    readonly entry: string | null,
+    options?: ErrorOptions,
+  ) {
+    const what = problem === 'cut' ? 'tar ends unexpectedly' : 'invalid tar header';
+    super(entry === null ? what : `${what} (at entry ${printable(entry)})`, options);
   }
 }
 

@@ -2,10 +2,7 @@
 import { UnsafePathError } from './errors.js';
 
 /** `whiteout` removes `target`; `opaque` hides what lower layers have in `dir` (`''` is the root); `ignored` is left over from aufs. */
-export type Whiteout =
-  | { kind: 'whiteout'; target: string }
-  | { kind: 'opaque'; dir: string }
-  | { kind: 'ignored' };
+export type Whiteout = { kind: 'whiteout'; target: string } | { kind: 'opaque'; dir: string } | { kind: 'ignored' };
 
 const prefix = '.wh.';
 const opaqueMarker = '.wh..wh..opq';

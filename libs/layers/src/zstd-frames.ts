@@ -13,6 +13,7 @@ const maxBlocksPerPiece = 4;
 /** What one piece can grow to, whatever it holds. */
 export const maxPieceOutputBytes = (maxBlocksPerPiece + 1) * maxBlockBytes;
 const frameMagic = 0xfd2fb528;
+const skippableMagic = 0x184d2a50;
 /** Passed on only when all four bytes are here: the same place may hold the magic of a skippable frame. */
 const frameMagicBytes = Buffer.from([0x28, 0xb5, 0x2f, 0xfd]);
 
@@ -70,21 +71,27 @@ export class ZstdFrames {
     this.#filledBytes = 0;
     switch (done) {
       case 'magic':
-        return this.#afterMagic(this.#field.readUInt32LE(0));
+        this.#afterMagic(this.#field.readUInt32LE(0));
+        break;
       case 'skip-size':
-        return this.#expect('skip', this.#field.readUInt32LE(0));
+        this.#expect('skip', this.#field.readUInt32LE(0));
+        break;
       case 'descriptor':
-        return this.#afterDescriptor(this.#field.readUInt8(0));
+        this.#afterDescriptor(this.#field.readUInt8(0));
+        break;
       case 'header':
         checkWindow(this.#descriptor, this.#field);
-        return this.#expect('block', 3);
+        this.#expect('block', 3);
+        break;
       case 'block':
-        return this.#afterBlockHeader(this.#field.readUIntLE(0, 3));
+        this.#afterBlockHeader(this.#field.readUIntLE(0, 3));
+        break;
       case 'body':
-        return this.#afterBody();
+        this.#expect(...this.#afterBody());
+        break;
       case 'skip':
       case 'checksum':
-        return this.#expect('magic', 4);
+        this.#expect('magic', 4);
     }
   }
 
@@ -95,9 +102,9 @@ export class ZstdFrames {
   }
 
   #afterMagic(magic: number): void {
-    if (magic === frameMagic) return this.#expect('descriptor', 1);
-    if ((magic & 0xfffffff0) >>> 0 === 0x184d2a50) return this.#expect('skip-size', 4);
-    throw corrupt('bytes that are no frame');
+    if (magic === frameMagic) this.#expect('descriptor', 1);
+    else if ((magic & 0xfffffff0) >>> 0 === skippableMagic) this.#expect('skip-size', 4);
+    else throw corrupt('bytes that are no frame');
   }
 
   #afterDescriptor(descriptor: number): void {
@@ -114,10 +121,9 @@ export class ZstdFrames {
     this.#expect('body', kind === 1 ? 1 : size);
   }
 
-  #afterBody(): void {
-    if (!this.#lastBlock) return this.#expect('block', 3);
-    if (this.#descriptor & 0x04) return this.#expect('checksum', 4);
-    this.#expect('magic', 4);
+  #afterBody(): [Part, number] {
+    if (!this.#lastBlock) return ['block', 3];
+    return this.#descriptor & 0x04 ? ['checksum', 4] : ['magic', 4];
   }
 }
 
@@ -127,7 +133,8 @@ function isDecoded(part: Part): boolean {
 
 function checkWindow(descriptor: number, field: Buffer): void {
   const window = isSingleSegment(descriptor) ? contentSize(descriptor, field) : windowSize(field.readUInt8(0));
-  if (window > maxZstdWindowBytes) throw new LayerTooLargeError(`zstd window of ${window} bytes is above ${maxZstdWindowBytes}`);
+  if (window > maxZstdWindowBytes)
+    throw new LayerTooLargeError(`zstd window of ${window} bytes is above ${maxZstdWindowBytes}`);
 }
 
 function windowSize(byte: number): number {

@@ -1,4 +1,5 @@
 import { Transform, type TransformCallback } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
 import * as zlib from 'node:zlib';
 import { CorruptStreamError } from './errors.js';
 import { loadZstdBinding, type StreamDecompressor } from './zstd-binding.js';
@@ -44,8 +45,17 @@ export class ZstdDecompressor extends Transform {
   }
 
   async #decode(chunk: Buffer): Promise<void> {
+    let sinceTurn = 0;
     for (const piece of this.#frames.split(chunk)) {
-      await this.#decoder.decode(piece, (output) => this.#emit(output));
+      await this.#decoder.decode(piece, (output) => {
+        sinceTurn += output.length;
+        return this.#emit(output);
+      });
+      // The addon's buffers are given back between turns of the event loop only, and a chunk may become gigabytes.
+      if (sinceTurn > 4 * maxPieceOutputBytes) {
+        sinceTurn = 0;
+        await setImmediate();
+      }
     }
   }
 

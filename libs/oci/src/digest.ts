@@ -48,7 +48,8 @@ function findProblem(text: string): string | null {
   if (colon <= 0 || colon === text.length - 1) return 'invalid checksum digest format';
   const algorithm = text.slice(0, colon);
   const hex = text.slice(colon + 1);
-  if (!Object.hasOwn(hexLength, algorithm)) return /^[a-z0-9]+(?:[.+_-][a-z0-9]+)*$/.test(algorithm) && /^[\w=-]+$/.test(hex)
+  if (!Object.hasOwn(hexLength, algorithm))
+    return /^[a-z0-9]+(?:[.+_-][a-z0-9]+)*$/.test(algorithm) && /^[\w=-]+$/.test(hex)
       ? 'unsupported digest algorithm'
       : 'invalid checksum digest format';
   if (hex.length !== hexLength[algorithm as DigestAlgorithm]) return 'invalid checksum digest length';

@@ -1,1 +1,54 @@
-export {};
+export { chainIds } from './chain-id.js';
+export type { ContainerConfig, Healthcheck } from './container-config.js';
+export { type Descriptor, descriptorJson, InvalidManifestError, isAttestation, parseDescriptor } from './descriptor.js';
+export {
+  type Digest,
+  type DigestAlgorithm,
+  digestAlgorithm,
+  digestHex,
+  digestOf,
+  InvalidDigestError,
+  isDigest,
+  parseDigest,
+  shortDigest,
+} from './digest.js';
+export { type CodedError, isCodedError } from './errors.js';
+export {
+  type HistoryEntry,
+  type ImageConfig,
+  InvalidImageConfigError,
+  maxImageConfigBytes,
+  parseImageConfig,
+  platformOf,
+} from './image-config.js';
+export {
+  type ImageIndex,
+  type ImageManifest,
+  isRunnableImage,
+  type Manifest,
+  maxManifestBytes,
+  parseManifest,
+  UnsupportedManifestError,
+} from './manifest.js';
+export {
+  acceptedManifestTypes,
+  isForeignLayerType,
+  isImageManifestType,
+  isIndexType,
+  MEDIA_TYPES,
+} from './media-types.js';
+export { InvalidPlatformError, parseOciPlatform, parsePlatform } from './parse-platform.js';
+export { defaultPlatform, formatPlatform, matchesExactly, normalizePlatform, type Platform } from './platform.js';
+export {
+  familiarReference,
+  familiarRepository,
+  formatReference,
+  InvalidReferenceError,
+  isTag,
+  parseReference,
+  parseRepository,
+  type Reference,
+  repositoryName,
+  withDefaultTag,
+} from './reference.js';
+export { selectPlatform } from './select-platform.js';

@@ -1,5 +1,5 @@
 // Documents from registries and archives: capped in bytes and nesting before they are parsed, so that neither a
-// huge nor a deep one costs more than a scan. What Go would refuse (bad UTF-8, a byte order mark) is refused.
+// huge nor a deep one costs more than a scan. Bad UTF-8 and what PostgreSQL cannot keep (NUL, lone surrogates) is refused.
 
 /** Makes the error that names the document; `reason` is what is wrong with it. */
 export type Fail = (reason: string) => Error;
@@ -16,6 +16,7 @@ export function parseJsonObject(bytes: Uint8Array, maxBytes: number, fail: Fail)
   if (isDeeperThan(bytes, maxDepth)) throw fail(`nested deeper than ${maxDepth} levels`);
   const value = parseJson(bytes, fail);
   if (!isJsonObject(value)) throw fail('not a JSON object');
+  if (hasUnstorableText(value)) throw fail('text with a NUL character or a lone surrogate');
   return value;
 }
 
@@ -44,4 +45,11 @@ function isDeeperThan(bytes: Uint8Array, limit: number): boolean {
     if (depth > limit) return true;
   }
   return false;
+}
+
+function hasUnstorableText(value: unknown): boolean {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: it is what is looked for
+  if (typeof value === 'string') return /[\u0000\p{Surrogate}]/u.test(value);
+  if (Array.isArray(value)) return value.some(hasUnstorableText);
+  return isJsonObject(value) && Object.entries(value).some((entry) => entry.some(hasUnstorableText));
 }

@@ -31,6 +31,13 @@ export class JsonFields {
     return this.#typed(name, 'a string', (value) => typeof value === 'string');
   }
 
+  /** Printable ASCII of moderate length: names that end up in keys, columns and messages. */
+  optionalPlainText(name: string): string | undefined {
+    const text = this.optionalString(name);
+    if (text !== undefined && !/^[ -~]{0,255}$/.test(text)) throw this.#fail(`${name} must be short and plain text`);
+    return text;
+  }
+
   optionalBoolean(name: string): boolean | undefined {
     return this.#typed(name, 'a boolean', (value) => typeof value === 'boolean');
   }
@@ -57,7 +64,11 @@ export class JsonFields {
   }
 
   optionalStringMap(name: string): Record<string, string> | undefined {
-    return this.#typed(name, 'an object of strings', (value) => isJsonObject(value) && Object.values(value).every(isString));
+    return this.#typed(
+      name,
+      'an object of strings',
+      (value) => isJsonObject(value) && Object.values(value).every(isString),
+    );
   }
 
   optionalObject(name: string): JsonObject | undefined {

@@ -5,7 +5,6 @@ export const MEDIA_TYPES = {
   dockerManifestV1: 'application/vnd.docker.distribution.manifest.v1+json',
   dockerManifestV1Signed: 'application/vnd.docker.distribution.manifest.v1+prettyjws',
   dockerConfig: 'application/vnd.docker.container.image.v1+json',
-  dockerPluginConfig: 'application/vnd.docker.plugin.v1+json',
   dockerLayer: 'application/vnd.docker.image.rootfs.diff.tar',
   dockerLayerGzip: 'application/vnd.docker.image.rootfs.diff.tar.gzip',
   dockerLayerZstd: 'application/vnd.docker.image.rootfs.diff.tar.zstd',

@@ -1,1 +1,23 @@
-export {};
+export {
+  BlobUnknownError,
+  ContentMismatchError,
+  ContentTooLargeError,
+  ManifestUnknownError,
+  RegistryDeniedError,
+  RegistryError,
+  RegistryFaultError,
+  RegistryLimitedError,
+  RegistryProtocolError,
+  RegistryUnauthorizedError,
+  RegistryUnreachableError,
+  RepositoryUnknownError,
+} from './errors.js';
+export {
+  type DownloadOptions,
+  type FetchedManifest,
+  RegistryClient,
+  type RegistryClientOptions,
+} from './registry-client.js';
+export type { RequestContext } from './request-context.js';
+export type { RetryPolicy } from './retry.js';
+export { type Credential, defaultEndpoint, isLoopbackHost, loginDomain, type Upstream } from './upstream.js';

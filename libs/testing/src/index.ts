@@ -1,3 +1,23 @@
+export { deterministicBytes, zstdStored } from './image/bytes.js';
+export { type BuiltIndex, buildArtifact, buildIndex, type IndexRecipe } from './image/index-factory.js';
+export {
+  type BuiltLayer,
+  buildLayer,
+  buildTar,
+  imageTime,
+  type LayerEntry,
+  type LayerRecipe,
+} from './image/layer.js';
+export { type BuiltImage, buildImage, type ImageRecipe } from './image-factory.js';
 export { type MinioServer, startMinio } from './minio-server.js';
 export { available, describeWith, findProgram, type OptionalGroup, whyMissing } from './optional.js';
+export { type PostgresServer, startPostgres } from './postgres-server.js';
 export { type RedisServer, startRedis } from './redis-server.js';
+export type { Fault, FaultMatch, Faults, RequestKind } from './upstream/faults.js';
+export {
+  type RecordedRequest,
+  startUpstream,
+  type UploadableImage,
+  type UpstreamOptions,
+  type UpstreamRegistry,
+} from './upstream-registry.js';

@@ -7,12 +7,12 @@ describeWith('redis', 'a throw-away Redis', () => {
     const redis = await startRedis();
     if (redis === null || process.env.ENTREPOT_TEST_REDIS_URL) return;
     try {
-      expect(await command(redis.url, 'SET kept yes')).toBe('+OK');
+      expect(await command(redis.url, 'SET kept yes')).toContain('+OK');
       await redis.crash();
       await expect(command(redis.url, 'PING')).rejects.toThrow('ECONNREFUSED');
       await redis.start();
-      expect(await command(redis.url, 'GET kept')).toBe('$3');
-      expect(await command(redis.url, 'CONFIG GET maxmemory-policy')).toBe('*2');
+      expect(await command(redis.url, 'GET kept')).toContain('yes');
+      expect(await command(redis.url, 'CONFIG GET maxmemory-policy')).toContain('noeviction');
     } finally {
       await redis.stop();
     }
@@ -20,7 +20,7 @@ describeWith('redis', 'a throw-away Redis', () => {
   });
 });
 
-/** Sends one inline command and gives the first line of the answer. */
+/** Sends one inline command and gives the answer. */
 function command(url: string, line: string): Promise<string> {
   const { hostname, port } = new URL(url);
   return new Promise((resolve, reject) => {
@@ -28,7 +28,7 @@ function command(url: string, line: string): Promise<string> {
     socket.once('error', reject);
     socket.once('data', (bytes) => {
       socket.destroy();
-      resolve(bytes.toString().split('\r\n')[0] ?? '');
+      resolve(bytes.toString());
     });
   });
 }

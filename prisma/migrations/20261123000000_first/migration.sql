@@ -43,8 +43,6 @@ create table tombstone (
   storage_key  text primary key,
   size_bytes   bigint not null,
   reason       text not null,
-  -- What is needed to end an unfinished upload under this key.
-  upload_state jsonb,
   not_before   timestamptz not null default now(),
   attempts     integer not null default 0,
   last_error   text,
@@ -87,6 +85,8 @@ create table image (
   stored_at      timestamptz not null default now()
 );
 create index image_created on image (created_at desc nulls last, id);
+-- Finds the images that share layers: what a removal must not call deleted.
+create index image_diff_ids on image using gin ((config #> '{rootfs,diff_ids}') jsonb_path_ops);
 create index image_parent on image (parent_id) where parent_id is not null;
 
 create table manifest (
@@ -239,6 +239,8 @@ create table blob_fetch (
   bytes_done  bigint not null default 0,
   attempts    integer not null default 0,
   not_before  timestamptz not null default now(),
+  -- What the registry said that makes it wait.
+  wait_error  jsonb,
   created_at  timestamptz not null default now()
 );
 create index blob_fetch_due on blob_fetch (state, not_before);

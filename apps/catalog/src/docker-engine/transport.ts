@@ -15,7 +15,8 @@ export function createTransport(): FastifyAdapter {
     forceCloseConnections: true,
     rewriteUrl: (request) => routeUrl(request.method ?? 'GET', request.url ?? '/'),
     frameworkErrors: (error, _request, reply) => {
-      void reply.code(error.statusCode ?? 400).send({ message: error.message });
+      const body = `${JSON.stringify({ message: error.message })}\n`;
+      void reply.code(error.statusCode ?? 400).header('content-type', 'application/json').serializer(String).send(body);
     },
   });
   const fastify = adapter.getInstance();

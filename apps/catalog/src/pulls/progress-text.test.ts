@@ -10,7 +10,9 @@ describe('progress text', () => {
   });
 
   it('leaves the total out when there is more than promised', () => {
-    expect(progressText({ current: 20, total: 10 })).toBe('[==================================================>]      20B');
+    expect(progressText({ current: 20, total: 10 })).toBe(
+      '[==================================================>]      20B',
+    );
   });
 
   it.each([

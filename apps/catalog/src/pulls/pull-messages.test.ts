@@ -26,7 +26,11 @@ describe('pull messages', () => {
   });
 
   it('tell shared layers from missing ones, in order, and those that have to wait', () => {
-    const blobs = [config(), layer('a', { wasHere: true, stored: true }), ...['b', 'c', 'd', 'e'].map((it) => layer(it))];
+    const blobs = [
+      config(),
+      layer('a', { wasHere: true, stored: true }),
+      ...['b', 'c', 'd', 'e'].map((it) => layer(it)),
+    ];
     expect(texts(open().update(view(blobs)))).toEqual([
       '1: Pulling from demo/app',
       'aaa: Already exists',
@@ -46,7 +50,7 @@ describe('pull messages', () => {
       {
         status: 'Downloading',
         progressDetail: { current: 500_000, total: 10_000_000 },
-        progress: '[==>                                                ]     500kB/10MB',
+        progress: '[==>                                                ]    500kB/10MB',
         id: 'b'.repeat(12),
       },
     ]);

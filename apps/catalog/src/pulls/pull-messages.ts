@@ -1,4 +1,11 @@
-import { type Digest, digestHex, familiarReference, familiarRepository, type Reference, repositoryName } from '@entrepot/oci';
+import {
+  type Digest,
+  digestHex,
+  familiarReference,
+  familiarRepository,
+  type Reference,
+  repositoryName,
+} from '@entrepot/oci';
 import { progressText } from './progress-text.js';
 
 /** One blob of a pull at one moment. */
@@ -84,14 +91,17 @@ export class PullMessages {
   /** An image that was here with all it needs gets no lines at all, a shared layer says so. */
   #announce(blobs: readonly BlobView[]): DockerMessage[] {
     for (const blob of blobs) {
-      if (blob.isLayer) this.#layers.set(blob.digest, { ...blob, printedBytes: 0, downloaded: false, complete: blob.wasHere });
+      if (blob.isLayer)
+        this.#layers.set(blob.digest, { ...blob, printedBytes: 0, downloaded: false, complete: blob.wasHere });
     }
     if (blobs.every((blob) => blob.wasHere)) return [];
     const layers = [...this.#layers.values()];
     const waiting = layers.filter((layer) => !layer.wasHere).slice(parallelDownloads);
     return [
       ...layers.map((layer) => layerMessage(layer.digest, layer.wasHere ? 'Already exists' : 'Pulling fs layer')),
-      ...waiting.filter((layer) => layer.bytesDone === 0 && !layer.stored).map((layer) => layerMessage(layer.digest, 'Waiting')),
+      ...waiting
+        .filter((layer) => layer.bytesDone === 0 && !layer.stored)
+        .map((layer) => layerMessage(layer.digest, 'Waiting')),
     ];
   }
 
@@ -111,7 +121,9 @@ export class PullMessages {
     if (bytes > layer.printedBytes && bytes - layer.printedBytes < step && bytes < layer.sizeBytes) return [];
     layer.printedBytes = bytes;
     const progress = { current: bytes, total: layer.sizeBytes };
-    return [{ status: 'Downloading', progressDetail: progress, progress: progressText(progress), id: shortId(layer.digest) }];
+    return [
+      { status: 'Downloading', progressDetail: progress, progress: progressText(progress), id: shortId(layer.digest) },
+    ];
   }
 
   /** Docker unpacks strictly in order, and scripts know it that way. */
@@ -130,7 +142,9 @@ export class PullMessages {
 /** The last line of a pull. */
 export function statusMessage(outcome: PullView['outcome'], reference: Reference): DockerMessage {
   const name = familiarReference(reference);
-  return { status: `Status: ${outcome === 'up-to-date' ? 'Image is up to date' : 'Downloaded newer image'} for ${name}` };
+  return {
+    status: `Status: ${outcome === 'up-to-date' ? 'Image is up to date' : 'Downloaded newer image'} for ${name}`,
+  };
 }
 
 /** A failure inside the stream; without `errorDetail` the docker command would end as if all were well. */

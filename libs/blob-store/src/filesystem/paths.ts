@@ -74,9 +74,10 @@ export function filesystemError(error: unknown, what: string): unknown {
   return new BlobStoreUnavailableError(what, code, { cause: error });
 }
 
+/** Empty for anything but an error of a system call. */
 function systemCode(error: unknown): string {
-  const isSystemError = error instanceof Error && 'syscall' in error && 'code' in error;
-  return isSystemError ? String(error.code) : '';
+  const { syscall, code } = error as NodeJS.ErrnoException;
+  return syscall === undefined ? '' : String(code);
 }
 
 /** Writes down the names in `folder` and in the folders above it up to `top`. */

@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { BatchedFile } from './batched-file.js';
 import {
   BlobSizeMismatchError,
   BlobUploadLostError,
@@ -10,6 +9,7 @@ import {
   type Upload,
   type UploadState,
 } from '../blob-store.js';
+import { BatchedFile } from './batched-file.js';
 import {
   type BlobPlace,
   fileMode,

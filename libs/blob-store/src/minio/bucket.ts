@@ -1,24 +1,10 @@
-import http from 'node:http';
-import https from 'node:https';
-import type { Readable } from 'node:stream';
-import { Client } from 'minio';
+import { Readable } from 'node:stream';
 import { Agent, request } from 'undici';
-import { type StoredBlob } from '../blob-store.js';
-import { checkStorageKey, type StorageKey } from '../storage-key.js';
-import { isBucketTaken, isMissing, S3ResponseError, s3Error } from './errors.js';
+import { BlobNotFoundError, BlobUploadLostError, type StoredBlob } from '../blob-store.js';
+import { isStorageKey, type StorageKey } from '../storage-key.js';
+import { answerTimeoutMs, type S3Address, S3Client } from './client.js';
+import { isBucketTaken, S3ResponseError, s3Error } from './errors.js';
 import { openObject } from './object-reader.js';
-
-/** Where a bucket is and who asks. */
-export interface S3Address {
-  host: string;
-  port: number;
-  tls: boolean;
-  accessKey: string;
-  secretKey: string;
-  /** Without it minio asks the server where the bucket is before anything else. */
-  region: string;
-  bucket: string;
-}
 
 /** A part of a multipart upload as the server keeps it; numbered from 1. */
 export interface StoredPart {
@@ -27,18 +13,19 @@ export interface StoredPart {
   sizeBytes: number;
 }
 
-const answerTimeoutMs = 60_000;
 const connectTimeoutMs = 10_000;
 const maxConnections = 64;
 const linkSeconds = 3600;
+const maxUploadsOfOneKey = 100;
 
 /**
  * The requests that the adapter makes, one method each, with the errors of the
  * port. minio signs, and does what has no body; bodies go through undici, since
- * minio hashes them twice and buffers them whole.
+ * minio buffers them whole and hashes them twice.
  */
 export class S3Bucket {
   readonly #client: S3Client;
+  readonly #name: string;
   readonly #agent = new Agent({
     connections: maxConnections,
     headersTimeout: answerTimeoutMs,
@@ -48,104 +35,131 @@ export class S3Bucket {
 
   constructor(private readonly address: S3Address) {
     this.#client = new S3Client(address);
+    this.#name = address.bucket;
   }
 
   /** Makes the bucket if it is missing. */
   ensure(): Promise<void> {
-    const { bucket, region } = this.address;
-    return attempt(`bucket ${bucket}`, async () => {
-      if (await this.#client.bucketExists(bucket)) return;
-      await this.#client.makeBucket(bucket, region).catch((error) => {
+    return attempt(`bucket ${this.#name}`, async () => {
+      if (await this.#client.bucketExists(this.#name)) return;
+      await this.#client.makeBucket(this.#name, this.address.region).catch((error) => {
         if (!isBucketTaken(error)) throw error;
       });
     });
   }
 
-  put(key: StorageKey, body: Buffer, signal?: AbortSignal): Promise<void> {
-    return attempt(`storing ${key}`, async () => {
-      await this.#put(key, {}, body, signal);
-    });
+  async put(key: StorageKey, body: Buffer, signal: AbortSignal): Promise<void> {
+    await this.#put(key, {}, body, signal);
   }
 
   startUpload(key: StorageKey): Promise<string> {
     const headers = { 'content-type': 'application/octet-stream' };
-    return attempt(`storing ${key}`, () =>
-      this.#client.initiateNewMultipartUpload(this.address.bucket, key, headers),
-    );
+    return this.#about('the upload of', key, () => this.#client.initiateNewMultipartUpload(this.#name, key, headers));
   }
 
-  /** @throws {BlobUploadLostError} */
-  putPart(key: StorageKey, uploadId: string, number: number, body: Buffer, signal?: AbortSignal): Promise<string> {
-    const query = { partNumber: String(number), uploadId };
-    return attempt(`part ${number} of ${key}`, () => this.#put(key, query, body, signal), key);
+  /** Gives the part's etag. @throws {BlobUploadLostError} */
+  putPart(key: StorageKey, uploadId: string, number: number, body: Buffer, signal: AbortSignal): Promise<string> {
+    return this.#put(key, { partNumber: String(number), uploadId }, body, signal);
   }
 
-  /** @throws {BlobUploadLostError} */
-  completeUpload(key: StorageKey, uploadId: string, etags: readonly string[]): Promise<void> {
+  /** The etags of all parts, from number 1 on. @throws {BlobUploadLostError} */
+  async completeUpload(key: StorageKey, uploadId: string, etags: readonly string[]): Promise<void> {
     const parts = etags.map((etag, index) => ({ part: index + 1, etag }));
-    return attempt(
-      `storing ${key}`,
-      async () => {
-        await this.#client.completeMultipartUpload(this.address.bucket, key, uploadId, parts);
-      },
-      key,
-    );
+    const complete = () => this.#client.completeMultipartUpload(this.#name, key, uploadId, parts);
+    await this.#about('the upload of', key, complete);
   }
 
-  /** The parts in order. @throws {BlobUploadLostError} */
-  listParts(key: StorageKey, uploadId: string): Promise<StoredPart[]> {
-    return attempt(
-      `the upload of ${key}`,
-      async () => {
-        const parts = await this.#client.parts(this.address.bucket, key, uploadId);
-        return parts.map(({ part, etag, size }) => ({ number: part, etag, sizeBytes: size }));
-      },
-      key,
-    );
+  /** In the order of their numbers. @throws {BlobUploadLostError} */
+  async listParts(key: StorageKey, uploadId: string): Promise<StoredPart[]> {
+    const parts = await this.#about('the upload of', key, () => this.#client.parts(this.#name, key, uploadId));
+    return parts.map(({ part, etag, size }) => ({ number: part, etag, sizeBytes: size }));
   }
 
-  /** Ends every unfinished upload of this key, and returns when none is left. */
+  /** Ends every unfinished upload of this key. */
   abortUploads(key: StorageKey): Promise<void> {
-    const { bucket } = this.address;
-    return attempt(`the upload of ${key}`, async () => {
-      let uploadId = await this.#client.findUploadId(bucket, key);
-      while (uploadId !== undefined) {
-        await this.#client.abortMultipartUpload(bucket, key, uploadId).catch(ignoreMissingUpload);
-        uploadId = await this.#client.findUploadId(bucket, key);
+    return this.#about('the upload of', key, async () => {
+      for (let round = 0; round < maxUploadsOfOneKey; round++) {
+        const uploadId = await this.#client.findUploadId(this.#name, key);
+        if (uploadId === undefined) return;
+        await this.abortUpload(key, uploadId);
       }
     });
   }
 
-  get(key: StorageKey, headers: Record<string, string>): Promise<Readable> {
-    return attempt(`reading ${key}`, async () => {
-      const url = await this.#client.presignedUrl('GET', this.address.bucket, key, linkSeconds);
-      return openObject(this.#agent, url, headers, `reading ${key}`);
+  /** Idempotent. */
+  async abortUpload(key: StorageKey, uploadId: string): Promise<void> {
+    const abort = () => this.#client.abortMultipartUpload(this.#name, key, uploadId);
+    await this.#about('the upload of', key, abort).catch(unlessLost);
+  }
+
+  /** Bytes past the end are not there, which is no error. */
+  get(key: StorageKey, fromByte: number, toByte: number): Promise<Readable> {
+    return this.#about('reading', key, async () => {
+      const url = await this.#client.presignedUrl('GET', this.#name, key, linkSeconds);
+      return openObject(this.#agent, url, rangeHeaders(fromByte, toByte), `reading ${key}`).catch(emptyPastTheEnd);
     });
   }
 
   /** The size of a committed object, or null. */
   async findSize(key: StorageKey): Promise<number | null> {
-    return attempt(`looking up ${key}`, async () => {
-      try {
-        return (await this.#client.statObject(this.address.bucket, key)).size;
-      } catch (error) {
-        if (isMissing(error)) return null;
-        throw error;
-      }
-    });
+    const stat = () => this.#client.statObject(this.#name, key);
+    return this.#about('looking up', key, stat).then(({ size }) => size, nullIfMissing);
   }
 
+  /** Idempotent. */
   remove(key: StorageKey): Promise<void> {
-    return attempt(`deleting ${key}`, () => this.#client.removeObject(this.address.bucket, key));
+    return this.#about('deleting', key, () => this.#client.removeObject(this.#name, key));
   }
 
   async *list(): AsyncGenerator<StoredBlob> {
     try {
-      for await (const { name, size } of this.#client.listObjectsV2(this.address.bucket, '', true)) {
+      for await (const { name, size } of this.#client.listObjectsV2(this.#name, '', true)) {
         if (isStorageKey(name)) yield { key: name, sizeBytes: size };
       }
     } catch (error) {
-      throw s3Error(error, `listing bucket ${this.address.bucket}`);
+      throw s3Error(error, `listing bucket ${this.#name}`);
     }
   }
-…
+
+  #put(key: StorageKey, query: Record<string, string>, body: Buffer, signal: AbortSignal): Promise<string> {
+    return this.#about('storing', key, async () => {
+      const url = await this.#client.presignedUrl('PUT', this.#name, key, linkSeconds, query);
+      const answer = await request(url, { method: 'PUT', body, signal, dispatcher: this.#agent });
+      // Read to its end in any case: an unread body would keep its connection.
+      const text = await answer.body.text();
+      if (answer.statusCode !== 200) throw S3ResponseError.of(answer.statusCode, text);
+      return String(answer.headers.etag ?? '');
+    });
+  }
+
+  #about<T>(doing: string, key: StorageKey, action: () => Promise<T>): Promise<T> {
+    return attempt(`${doing} ${key}`, action, key);
+  }
+}
+
+async function attempt<T>(what: string, action: () => Promise<T>, key?: StorageKey): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    throw s3Error(error, what, key);
+  }
+}
+
+function rangeHeaders(fromByte: number, toByte: number): Record<string, string> {
+  if (fromByte === 0 && toByte === Number.POSITIVE_INFINITY) return {};
+  return { range: `bytes=${fromByte}-${toByte === Number.POSITIVE_INFINITY ? '' : toByte - 1}` };
+}
+
+function emptyPastTheEnd(error: unknown): Readable {
+  if (error instanceof S3ResponseError && error.status === 416) return Readable.from([]);
+  throw error;
+}
+
+function nullIfMissing(error: unknown): null {
+  if (error instanceof BlobNotFoundError) return null;
+  throw error;
+}
+
+function unlessLost(error: unknown): void {
+  if (!(error instanceof BlobUploadLostError)) throw error;
+}

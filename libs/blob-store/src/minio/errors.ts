@@ -1,4 +1,5 @@
 import {
+  BlobNotFoundError,
   BlobStoreFullError,
   BlobStoreRefusedError,
   BlobStoreUnavailableError,
@@ -28,7 +29,8 @@ export function s3Error(error: unknown, what: string, key?: StorageKey): unknown
   if (isOurs(error)) return error;
   const code = codeOf(error);
   const status = error instanceof S3ResponseError ? error.status : 0;
-  if (code === 'NoSuchUpload' && key !== undefined) return new BlobUploadLostError(key);
+  if (key !== undefined && code === 'NoSuchUpload') return new BlobUploadLostError(key);
+  if (key !== undefined && missingCodes.includes(code)) return new BlobNotFoundError(key);
   if (status === 507 || fullCodes.includes(code)) return new BlobStoreFullError(what, { cause: error });
   if (refusedCodes.includes(code) || status === 401 || status === 403) {
     return new BlobStoreRefusedError(what, code || `status ${status}`, { cause: error });
@@ -36,14 +38,12 @@ export function s3Error(error: unknown, what: string, key?: StorageKey): unknown
   return new BlobStoreUnavailableError(what, reasonOf(error, code), { cause: error });
 }
 
-/** The object is not there. A HEAD has no document and minio calls it NotFound. */
-export function isMissing(error: unknown): boolean {
-  return ['NoSuchKey', 'NotFound'].includes(codeOf(error));
-}
-
 export function isBucketTaken(error: unknown): boolean {
   return ['BucketAlreadyOwnedByYou', 'BucketAlreadyExists'].includes(codeOf(error));
 }
+
+/** The answer to a HEAD has no document; minio calls its 404 NotFound. */
+const missingCodes = ['NoSuchKey', 'NotFound'];
 
 const fullCodes = ['XMinioStorageFull', 'XMinioAdminBucketQuotaExceeded', 'QuotaExceeded', 'InsufficientStorage'];
 
@@ -58,19 +58,21 @@ const refusedCodes = [
   'InvalidToken',
   'MethodNotAllowed',
   'MovedPermanently',
+  'NoSuchBucket',
   'PermanentRedirect',
   'SignatureDoesNotMatch',
 ];
 
 function isOurs(error: unknown): boolean {
-  return error instanceof Error && 'retryable' in error;
+  return (error as { retryable?: boolean }).retryable !== undefined;
 }
 
 function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+  const { code } = error as { code?: unknown };
+  return typeof code === 'string' ? code : '';
 }
 
 function reasonOf(error: unknown, code: string): string {
   if (error instanceof S3ResponseError) return error.message;
-  return code || (error instanceof Error ? error.message : String(error));
+  return code || (error as Error).message;
 }

@@ -1,0 +1,64 @@
+import {
+  countRunningFetches,
+  type Database,
+  findUnanalysedLayer,
+  markBrokenImages,
+  saveLayerFailure,
+  saveLayerFindings,
+  type UnanalysedLayer,
+} from '@entrepot/database';
+import type { JobContext } from '@entrepot/jobs';
+import type { LayerSummary } from '@entrepot/layers';
+import type { Logger } from '@entrepot/observability';
+import type { Digest } from '@entrepot/oci';
+import { type LayerReader, LayerUnreadableError } from './layer-thread.js';
+
+/** What analysing needs. */
+export interface AnalysisParts {
+  database: Database;
+  layers: LayerReader;
+  logger: Logger;
+}
+
+/** Transfers go first, but a layer does not wait for ever where transfers never end. */
+const longestYieldMs = 60_000;
+const yieldMs = 1_000;
+
+/** Reads one stored layer to its end and writes down what it holds. A no-op when that was done or the layer is gone. */
+export async function analyseLayer(
+  parts: AnalysisParts,
+  { digest }: { digest: Digest },
+  { signal }: Pick<JobContext, 'signal'>,
+): Promise<void | { retryAt: Date }> {
+  const layer = await findUnanalysedLayer(parts.database.prisma, digest);
+  if (!layer) return;
+  if (await transfersRun(parts, layer)) return { retryAt: new Date(Date.now() + yieldMs) };
+  try {
+    await keepFindings(parts, digest, await parts.layers.read(layer.storageKey, signal));
+  } catch (error) {
+    if (!(error instanceof LayerUnreadableError) || error.retryable) throw error;
+    if (error.code !== 'BLOB_NOT_FOUND') await keepFailure(parts, digest, error);
+  }
+}
+
+async function transfersRun({ database }: AnalysisParts, layer: UnanalysedLayer): Promise<boolean> {
+  return layer.ageMs < longestYieldMs && (await countRunningFetches(database.prisma)) > 0;
+}
+
+/** An image whose configuration promises other layers is broken from now on; it was published on trust. */
+async function keepFindings({ database, logger }: AnalysisParts, digest: Digest, summary: LayerSummary): Promise<void> {
+  const broken = await database.transaction(async (tx) => {
+    await saveLayerFindings(tx, digest, summary);
+    return markBrokenImages(tx, { layers: [digest] });
+  });
+  logger.debug({ digest, diffId: summary.diffId, entries: summary.entryCount }, 'layer analysed');
+  if (broken.length > 0) logger.warn({ digest, images: broken }, 'images whose configuration does not match a layer');
+}
+
+async function keepFailure({ database, logger }: AnalysisParts, digest: Digest, error: Error): Promise<void> {
+  const broken = await database.transaction(async (tx) => {
+    await saveLayerFailure(tx, digest, error.message);
+    return markBrokenImages(tx, { layers: [digest] });
+  });
+  logger.warn({ digest, images: broken, reason: error.message }, 'layer cannot be read');
+}

@@ -1,0 +1,115 @@
+import { Worker } from 'node:worker_threads';
+import type { LayerSummary } from '@entrepot/layers';
+
+/** What the thread is asked. */
+export interface LayerQuestion {
+  storageKey: string;
+}
+
+/** What it answers; errors cannot cross threads as what they are. */
+export type LayerAnswer =
+  | { summary: LayerSummary }
+  | { failure: { code: string; retryable: boolean; message: string } };
+
+/** Reads stored layers, one at a time. */
+export interface LayerReader {
+  /**
+   * @throws {LayerUnreadableError} `retryable` says whether the layer or only this try is at fault
+   */
+  read(storageKey: string, signal: AbortSignal): Promise<LayerSummary>;
+  close(): Promise<void>;
+}
+
+const idleMs = 10_000;
+const maxHeapMb = 256;
+
+/** A reader with a thread of its own, which is started when needed and ends when nothing was asked for a while. */
+export function openLayerReader(blobStoreUrl: string): LayerReader {
+  return new LayerThread(blobStoreUrl);
+}
+
+class LayerThread implements LayerReader {
+  readonly #blobStoreUrl: string;
+  #worker: Worker | undefined;
+  #idle: NodeJS.Timeout | undefined;
+
+  constructor(blobStoreUrl: string) {
+    this.#blobStoreUrl = blobStoreUrl;
+  }
+
+  async read(storageKey: string, signal: AbortSignal): Promise<LayerSummary> {
+    clearTimeout(this.#idle);
+    signal.throwIfAborted();
+    const worker = this.#start();
+    const stop = (): void => void this.close();
+    signal.addEventListener('abort', stop);
+    try {
+      const answer = await ask(worker, { storageKey });
+      if ('summary' in answer) return answer.summary;
+      throw new LayerUnreadableError(answer.failure.message, answer.failure.code, answer.failure.retryable);
+    } finally {
+      signal.removeEventListener('abort', stop);
+      this.#idle = setTimeout(stop, idleMs).unref();
+    }
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.#idle);
+    const worker = this.#worker;
+    this.#worker = undefined;
+    await worker?.terminate();
+  }
+
+  #start(): Worker {
+    if (this.#worker) return this.#worker;
+    const worker = new Worker(new URL('./layer-thread-main.js', import.meta.url), {
+      workerData: { blobStoreUrl: this.#blobStoreUrl },
+      resourceLimits: { maxOldGenerationSizeMb: maxHeapMb },
+    });
+    worker.once('exit', () => {
+      if (this.#worker === worker) this.#worker = undefined;
+    });
+    worker.on('error', () => {});
+    this.#worker = worker;
+    return worker;
+  }
+}
+
+function ask(worker: Worker, question: LayerQuestion): Promise<LayerAnswer> {
+  return new Promise((resolve, reject) => {
+    const settle = (action: () => void): void => {
+      worker.off('message', onMessage).off('error', onError).off('exit', onExit);
+      action();
+    };
+    const onMessage = (answer: LayerAnswer): void => settle(() => resolve(answer));
+    const onError = (error: Error): void => settle(() => reject(died(error)));
+    const onExit = (): void =>
+      settle(() => reject(new LayerUnreadableError('the reading thread ended', 'THREAD_ENDED', true)));
+    worker.on('message', onMessage).on('error', onError).on('exit', onExit);
+    worker.postMessage(question);
+  });
+}
+
+/** A layer that makes the thread run out of memory would do so again. */
+function died(error: Error & { code?: string }): LayerUnreadableError {
+  const tooMuch = error.code === 'ERR_WORKER_OUT_OF_MEMORY';
+  return new LayerUnreadableError(
+    tooMuch ? 'reading the layer takes too much memory' : error.message,
+    error.code ?? 'UNKNOWN',
+    !tooMuch,
+  );
+}
+
+/** A layer could not be read to its end. */
+export class LayerUnreadableError extends Error {
+  override readonly name = 'LayerUnreadableError';
+
+  constructor(
+    message: string,
+    /** The code of what went wrong in the thread. */
+    readonly code: string,
+    readonly retryable: boolean,
+  ) {
+    super(message);
+  }
+}

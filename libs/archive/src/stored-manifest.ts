@@ -1,0 +1,8 @@
+import type { Digest } from '@entrepot/oci';
+
+/** A manifest or index with the exact bytes that its digest stands for. */
+export interface StoredManifest {
+  digest: Digest;
+  mediaType: string;
+  bytes: Buffer;
+}

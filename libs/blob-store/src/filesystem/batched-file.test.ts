@@ -1,0 +1,84 @@
+import { mkdtempSync } from 'node:fs';
+import { type FileHandle, open, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { BatchedFile } from './batched-file.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'entrepot-batches-'));
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+describe('BatchedFile', () => {
+  it('writes chunks in their order, whatever their sizes', async () => {
+    const path = join(folder, 'order');
+    const file = new BatchedFile(await open(path, 'w'), 0);
+    const chunks = Array.from({ length: 5000 }, (_, index) => Buffer.from(`${index},`.repeat(1 + (index % 97))));
+    for (const chunk of chunks) await file.append(chunk);
+    await file.flush();
+    await file.close();
+    expect((await readFile(path)).equals(Buffer.concat(chunks))).toBe(true);
+  });
+
+  it('keeps about 4 MiB in memory at most, and makes the writer wait for the rest', async () => {
+    const disk = new StuckDisk();
+    const file = new BatchedFile(disk.handle, 0);
+    let queuedBytes = 0;
+    let room: void | Promise<void>;
+    while (room === undefined) {
+      room = file.append(Buffer.alloc(65_536));
+      queuedBytes += 65_536;
+    }
+    expect(queuedBytes).toBeLessThanOrEqual(4 * 1024 * 1024 + 65_536);
+    disk.release();
+    await room;
+    await file.flush();
+    expect(file.writtenBytes).toBe(queuedBytes);
+  });
+
+  it('goes on after a write that took only a part', async () => {
+    const written: Buffer[] = [];
+    const file = new BatchedFile(
+      handleOf(async (chunks, position) => {
+        expect(position).toBe(Buffer.concat(written).length);
+        const taken = Buffer.concat(chunks).subarray(0, 7);
+        written.push(taken);
+        return taken.length;
+      }),
+      0,
+    );
+    file.append(Buffer.from('abc'));
+    file.append(Buffer.from('defghijkl'));
+    file.append(Buffer.from('mnopqrstuvw'));
+    await file.flush();
+    expect(Buffer.concat(written).toString()).toBe('abcdefghijklmnopqrstuvw');
+  });
+
+  it('fails for good with the first error, in every call', async () => {
+    const full = Object.assign(new Error('no space left on device'), { code: 'ENOSPC', syscall: 'write' });
+    const file = new BatchedFile(
+      handleOf(() => Promise.reject(full)),
+      0,
+    );
+    file.append(Buffer.from('abc'));
+    await expect(file.flush()).rejects.toBe(full);
+    await expect(file.append(Buffer.from('abc'))).rejects.toBe(full);
+    await expect(file.flush()).rejects.toBe(full);
+    expect(file.writtenBytes).toBe(0);
+  });
+});
+
+/** Real disks do not fail or stall when asked to. */
+function handleOf(write: (chunks: Buffer[], position: number) => Promise<number>): FileHandle {
+  const writev = async (chunks: Buffer[], position: number) => ({ bytesWritten: await write(chunks, position) });
+  return { writev, close: async () => {} } as unknown as FileHandle;
+}
+
+class StuckDisk {
+  release = () => {};
+  readonly #released = new Promise<void>((resolve) => {
+    this.release = resolve;
+  });
+  readonly handle = handleOf(async (chunks) => {
+    await this.#released;
+    return Buffer.concat(chunks).length;
+  });
+}

@@ -1,0 +1,226 @@
+// One fetch per digest for the whole fleet. A claim has an epoch; whoever lost it can report, finish or fail nothing.
+import {
+  addPullEvents,
+  claimFetch as claimRow,
+  deleteFetch,
+  type FetchKey,
+  listFetchWaiters,
+  type PullFailure,
+  reportFetch as reportRow,
+  requeueFetch,
+  saveFetchUpload,
+} from '@entrepot/database';
+import { type Descriptor, type Digest, parseReference, repositoryName } from '@entrepot/oci';
+import { admitBlob, releaseWaiters } from './admit.js';
+import { type ContentContext, keepUploadMs } from './context.js';
+import { endPulls, waitsTooLong } from './end-pull.js';
+import { FetchLostError } from './errors.js';
+import { type Ingest, openIngest, type StoredObject } from './ingest.js';
+
+/** How long a claim lasts without a report. */
+export const fetchLeaseMs = 30_000;
+
+/** The right to fetch one blob, until `reportFetch` says otherwise. */
+export interface FetchClaim extends FetchKey {
+  readonly sizeBytes: number;
+  /** Failed tries so far, by whomever. */
+  readonly attempts: number;
+  /** Where an earlier owner left off. */
+  readonly storageKey: string | null;
+  /** By this process' monotonic clock; reports move it. */
+  validUntilMs: number;
+}
+
+/** One way to get a blob: through the pull that asked for it, with its rights. */
+export interface FetchSource {
+  pullId: string;
+  kind: 'interactive' | 'batch';
+  /** Full name. */
+  repository: string;
+  descriptor: Descriptor;
+  /** Sealed. */
+  credential: Uint8Array | null;
+}
+
+/** Takes the fetch of a blob; `taken` when another has it or it waits; null when there is nothing to do. */
+export async function claimFetch(
+  context: ContentContext,
+  digest: Digest,
+  owner: string,
+): Promise<FetchClaim | { taken: true; until: Date } | null> {
+  const askedAtMs = performance.now();
+  const row = await claimRow(context.database.prisma, { digest, owner, leaseMs: fetchLeaseMs });
+  if (row === null) return null;
+  if ('retryMs' in row) return { taken: true, until: new Date(Date.now() + row.retryMs) };
+  return { ...row, validUntilMs: askedAtMs + fetchLeaseMs };
+}
+
+/**
+ * Opens the ingest of a claimed fetch where the last owner left off, or with `fresh` from the start. Its writes throw
+ * FetchLostError once the claim has run out.
+ */
+export async function openFetchIngest(
+  context: ContentContext,
+  claim: FetchClaim,
+  options: { fresh?: boolean } = {},
+): Promise<Ingest> {
+  const guard = (): void => {
+    if (performance.now() >= claim.validUntilMs) throw new FetchLostError(claim.digest);
+  };
+  const resume = claim.storageKey !== null && !options.fresh ? { storageKey: claim.storageKey } : undefined;
+  const { digest, sizeBytes } = claim;
+  const ingest = await openIngest(context, { digest, sizeBytes, owner: ingestOwner(claim), resume, guard });
+  if (await saveFetchUpload(context.database.prisma, claim, ingest.storageKey)) return ingest;
+  await ingest.suspend();
+  throw new FetchLostError(digest);
+}
+
+/** Another for each claim, so that a worker that lost one cannot touch the upload of the next, be it its own. */
+function ingestOwner(claim: FetchClaim): string {
+  return `fetch:${claim.owner}:${claim.epoch}`;
+}
+
+/** The active pulls that wait for a blob, in the order in which their rights are tried. */
+export async function fetchSources(context: ContentContext, digest: Digest): Promise<FetchSource[]> {
+  const waiters = await listFetchWaiters(context.database.prisma, digest);
+  return waiters.map(({ pullId, kind, reference, mediaType, sizeBytes, urls, credential }) => ({
+    pullId,
+    kind,
+    repository: repositoryName(parseReference(reference)),
+    descriptor: { mediaType, digest, sizeBytes, ...(urls.length > 0 ? { urls } : {}) },
+    credential,
+  }));
+}
+
+/**
+ * Renews the claim (30 s) and writes down how far it is; about once a second. `wanted` is false when no pull waits any
+ * more: then `suspend` the ingest and `releaseFetch`.
+ *
+ * @throws {FetchLostError} another has it
+ */
+export async function reportFetch(
+  context: ContentContext,
+  claim: FetchClaim,
+  report: { bytesDone: number; safeBytes: number; state: object },
+): Promise<{ wanted: boolean }> {
+  const askedAtMs = performance.now();
+  const answer = await reportRow(
+    context.database.prisma,
+    claim,
+    {
+      bytesDone: report.bytesDone,
+      safeBytes: report.safeBytes,
+      resumeState: report.state,
+      leaseMs: fetchLeaseMs,
+      keepMs: keepUploadMs,
+      uploadOwner: ingestOwner(claim),
+    },
+  );
+  if (answer === null) throw new FetchLostError(claim.digest);
+  claim.validUntilMs = askedAtMs + fetchLeaseMs;
+  return answer;
+}
+
+/**
+ * Makes the object a blob with a lease for each waiting pull, in one transaction. The pulls returned miss nothing
+ * more: publish them.
+ *
+ * @throws {FetchLostError} another has it, or the blob came by another way; abort the ingest
+ */
+export async function finishFetch(
+  context: ContentContext,
+  claim: FetchClaim,
+  stored: StoredObject,
+): Promise<{ duePulls: string[] }> {
+  return await context.database.transaction(async (tx) => {
+    if (!(await deleteFetch(tx, claim))) throw new FetchLostError(claim.digest);
+    await admitBlob(tx, stored);
+    return await releaseWaiters(tx, [claim.digest]);
+  });
+}
+
+/** Adds a line to the timeline of every pull that waits for the blob. */
+export async function noteFetch(context: ContentContext, digest: Digest, line: string): Promise<void> {
+  const waiters = await listFetchWaiters(context.database.prisma, digest);
+  await addPullEvents(
+    context.database.prisma,
+    waiters.map(({ pullId }) => pullId),
+    line,
+  );
+}
+
+/**
+ * Gives the fetch back: at once for anybody, or after a wait. `failed` counts a try; returns the failed tries so far.
+ *
+ * @throws {FetchLostError} another has it
+ */
+export async function releaseFetch(
+  context: ContentContext,
+  claim: FetchClaim,
+  options: { waitMs?: number; failed?: boolean } = {},
+): Promise<{ attempts: number }> {
+  const failedTries = options.failed ? 1 : 0;
+  const attempts = await requeueFetch(context.database.prisma, claim, { waitMs: options.waitMs ?? 0, failedTries });
+  if (attempts === null) throw new FetchLostError(claim.digest);
+  return { attempts };
+}
+
+/**
+ * Gives the fetch back until the registry takes requests again; no try is counted. Interactive pulls that would wait
+ * too long fail with `error`, the registry's words; they are returned.
+ *
+ * @throws {FetchLostError} another has it
+ */
+export async function parkFetch(
+  context: ContentContext,
+  claim: FetchClaim,
+  wait: { until: Date; line: string; error: PullFailure },
+): Promise<{ failedPulls: string[] }> {
+  const waitMs = Math.max(wait.until.getTime() - Date.now(), 0);
+  return await context.database.transaction(async (tx) => {
+    const waiters = await listFetchWaiters(tx, claim.digest);
+    const failed = waiters.filter((waiter) => waitsTooLong(waiter, waitMs)).map(({ pullId }) => pullId);
+    // Ended first, since that locks all fetches of these pulls in order, this one among them.
+    const failedPulls = await endPulls(tx, failed, { state: 'failed', error: wait.error });
+    const attempts = await requeueFetch(tx, claim, { waitMs, failedTries: 0, waitError: wait.error });
+    if (attempts === null) throw new FetchLostError(claim.digest);
+    await addPullEvents(
+      tx,
+      waiters.map(({ pullId }) => pullId),
+      wait.line,
+    );
+    return { failedPulls };
+  });
+}
+
+/**
+ * Fails the pulls that wait through sources that refuse; the fetch goes on for the others. Returns how many are left.
+ */
+export async function dropFetchWaiters(
+  context: ContentContext,
+  claim: FetchClaim,
+  pullIds: readonly string[],
+  error: PullFailure,
+): Promise<{ left: number }> {
+  return await context.database.transaction(async (tx) => {
+    await endPulls(tx, pullIds, { state: 'failed', error });
+    return { left: (await listFetchWaiters(tx, claim.digest)).length };
+  });
+}
+
+/**
+ * Fails every pull that waits for the blob and ends the fetch.
+ *
+ * @throws {FetchLostError} another has it
+ */
+export async function failFetch(context: ContentContext, claim: FetchClaim, error: PullFailure): Promise<void> {
+  await context.database.transaction(async (tx) => {
+    const waiters = await listFetchWaiters(tx, claim.digest);
+    await endPulls(
+      tx,
+      waiters.map(({ pullId }) => pullId),
+      { state: 'failed', error },
+    );
+    if (!(await deleteFetch(tx, claim))) throw new FetchLostError(claim.digest);
+  });
+}

@@ -1,0 +1,166 @@
+// Bytes → hash → store in one pass. The upload row stands before the first byte, so no crash leaves bytes that nobody
+// knows of; digest and size are checked before anybody can refer to them.
+import { createHash, type Hash } from 'node:crypto';
+import { newStorageKey, type SafeState, type StorageKey, type Upload } from '@entrepot/blob-store';
+import { condemnUpload, deleteUpload, insertUpload, keepUpload, takeOverUpload } from '@entrepot/database';
+import { type Digest, digestAlgorithm } from '@entrepot/oci';
+import { type ContentContext, keepUploadMs } from './context.js';
+import { BlobMismatchError, UploadLostError } from './errors.js';
+
+/** Verified bytes in the store that are no blob yet; `admitBlob` makes them one. */
+export interface StoredObject {
+  digest: Digest;
+  sizeBytes: number;
+  storageKey: StorageKey;
+}
+
+export interface IngestOptions {
+  /** What the bytes must hash to; found out (as SHA-256) when not given. */
+  digest?: Digest;
+  sizeBytes: number;
+  /** Who writes, for instance `fetch:<worker>`. */
+  owner: string;
+  /** How long the bytes are kept when nobody comes back, 24 h when not given. */
+  ttlMs?: number;
+  /** An upload somebody else left; begun anew when nothing of it is left. */
+  resume?: { storageKey: StorageKey };
+  /** Throws when the right to write has ended; asked before each write. */
+  guard?: () => void;
+}
+
+/** One blob on its way in. Ends with `finish`, `abort` or `suspend`. */
+export interface Ingest {
+  readonly storageKey: StorageKey;
+  /** Where to go on: 0 for a new one. */
+  readonly offsetBytes: number;
+  /**
+   * Nothing when there is room, else a promise to wait for.
+   *
+   * @throws {BlobMismatchError} more bytes than announced
+   */
+  write(chunk: Buffer): void | Promise<void>;
+  /** What a resume may count on, for `reportFetch`. */
+  state(): SafeState;
+  /**
+   * Commits and checks. What is wrong is removed again.
+   *
+   * @throws {BlobMismatchError} digest or size; @throws {UploadLostError} it took too long, or another took over
+   */
+  finish(): Promise<StoredObject>;
+  /** Nothing remains, unless another has taken over. Idempotent. */
+  abort(): Promise<void>;
+  /** Keeps what is there for a later resume. Idempotent. */
+  suspend(): Promise<void>;
+}
+
+/** Starts an ingest, or goes on with one that was left. */
+export async function openIngest(context: ContentContext, options: IngestOptions): Promise<Ingest> {
+  const { prisma } = context.database;
+  const { digest, sizeBytes, owner, ttlMs = keepUploadMs, resume } = options;
+  if (resume !== undefined) {
+    const left = await takeOverUpload(prisma, { storageKey: resume.storageKey, owner, ttlMs });
+    if (left !== null) {
+      const upload = await context.store.openUpload(resume.storageKey, sizeBytes, left.resumeState);
+      return new BlobIngest(context, options, resume.storageKey, upload);
+    }
+  }
+  const storageKey = newStorageKey(digest);
+  await insertUpload(prisma, { storageKey, sizeBytes, owner, ttlMs });
+  return new BlobIngest(context, options, storageKey, await context.store.openUpload(storageKey, sizeBytes));
+}
+
+class BlobIngest implements Ingest {
+  readonly offsetBytes: number;
+  readonly #hash: Hash | null;
+  #receivedBytes: number;
+  #ended = false;
+
+  constructor(
+    private readonly context: ContentContext,
+    private readonly options: IngestOptions,
+    readonly storageKey: StorageKey,
+    private readonly upload: Upload,
+  ) {
+    this.offsetBytes = upload.offsetBytes;
+    this.#receivedBytes = upload.offsetBytes;
+    this.#hash = upload.offsetBytes === 0 ? createHash(this.#algorithm()) : null;
+  }
+
+  write(chunk: Buffer): void | Promise<void> {
+    this.options.guard?.();
+    this.#receivedBytes += chunk.length;
+    if (this.#receivedBytes > this.options.sizeBytes) throw this.#mismatch(undefined);
+    this.#hash?.update(chunk);
+    return this.upload.write(chunk);
+  }
+
+  state(): SafeState {
+    return this.upload.state();
+  }
+
+  async finish(): Promise<StoredObject> {
+    const { digest: expected, sizeBytes } = this.options;
+    if (this.#receivedBytes !== sizeBytes) await this.#refuse(undefined);
+    const streamed = this.#hash === null ? undefined : this.#digest(this.#hash);
+    if (streamed !== undefined && expected !== undefined && streamed !== expected) await this.#refuse(streamed);
+    await this.#commit();
+    const digest = streamed ?? (await this.#readBack());
+    if (expected !== undefined && digest !== expected) await this.#refuse(digest);
+    this.#ended = true;
+    return { digest, sizeBytes, storageKey: this.storageKey };
+  }
+
+  async abort(): Promise<void> {
+    if (this.#ended) return;
+    this.#ended = true;
+    const { prisma } = this.context.database;
+    if (!(await condemnUpload(prisma, this.storageKey, this.options.owner))) return void (await this.upload.suspend());
+    // The row goes last: as long as there may be bytes, something must know of them.
+    await this.upload.abort();
+    await this.context.store.delete(this.storageKey);
+    await deleteUpload(prisma, this.storageKey, this.options.owner);
+  }
+
+  async suspend(): Promise<void> {
+    if (this.#ended) return;
+    this.#ended = true;
+    const { safeBytes, state } = await this.upload.suspend();
+    await this.#keep({ safeBytes, resumeState: state });
+  }
+
+  async #commit(): Promise<void> {
+    this.options.guard?.();
+    if (!(await this.#keep())) throw new UploadLostError(this.storageKey);
+    await this.upload.commit();
+  }
+
+  #keep(progress?: { safeBytes: number; resumeState: Record<string, unknown> }): Promise<boolean> {
+    const { owner, ttlMs = keepUploadMs } = this.options;
+    return keepUpload(this.context.database.prisma, { storageKey: this.storageKey, owner, ttlMs, progress });
+  }
+
+  async #readBack(): Promise<Digest> {
+    const hash = createHash(this.#algorithm());
+    for await (const chunk of await this.context.store.open(this.storageKey)) hash.update(chunk);
+    return this.#digest(hash);
+  }
+
+  async #refuse(digest: Digest | undefined): Promise<never> {
+    await this.abort();
+    throw this.#mismatch(digest);
+  }
+
+  #mismatch(digest: Digest | undefined): BlobMismatchError {
+    const { digest: expected, sizeBytes } = this.options;
+    const actual = { digest, sizeBytes: this.#receivedBytes };
+    return new BlobMismatchError({ digest: expected, sizeBytes }, actual, this.offsetBytes > 0);
+  }
+
+  #algorithm(): 'sha256' | 'sha512' {
+    return this.options.digest === undefined ? 'sha256' : digestAlgorithm(this.options.digest);
+  }
+
+  #digest(hash: Hash): Digest {
+    return `${this.#algorithm()}:${hash.digest('hex')}`;
+  }
+}

@@ -1,0 +1,197 @@
+import type { Digest } from '@entrepot/oci';
+import { afterMs } from './database-time.js';
+import type { PullFailure } from './pulls.js';
+import type { Tx } from './transaction.js';
+
+/** What proves that a fetch is ours: an epoch is given out once. */
+export interface FetchKey {
+  digest: Digest;
+  owner: string;
+  epoch: number;
+}
+
+export interface ClaimedFetch extends FetchKey {
+  sizeBytes: number;
+  attempts: number;
+  /** Where an earlier owner left off, null when there is nothing. */
+  storageKey: string | null;
+}
+
+/** How far an owner is. */
+export interface FetchReport {
+  bytesDone: number;
+  /** How long the claim lasts from now. */
+  leaseMs: number;
+  /** How long the upload is kept from now. */
+  keepMs: number;
+  uploadOwner: string;
+  safeBytes: number;
+  resumeState: object;
+}
+
+/** Somebody else has it, or it waits: look again after so long. */
+export interface TakenFetch {
+  retryMs: number;
+}
+
+/**
+ * Takes a fetch that is due and that a pull waits for, in one statement. Null when there is nothing to fetch.
+ */
+export async function claimFetch(
+  tx: Tx,
+  claim: { digest: Digest; owner: string; leaseMs: number },
+): Promise<ClaimedFetch | TakenFetch | null> {
+  type Row = { epoch: number | null; sizeBytes: number; attempts: number; storageKey: string | null; retryMs: number };
+  const [row] = await tx.$queryRaw<Row[]>`
+    with claimed as (
+      update blob_fetch f
+         set state = 'running', epoch = f.epoch + 1, owner = ${claim.owner}, lease_until = ${afterMs(claim.leaseMs)}
+       where f.digest = ${claim.digest} and f.not_before <= now() and (f.state = 'queued' or f.lease_until <= now())
+         and exists (select from pull_blob b join pull p on p.id = b.pull_id
+                      where b.blob_digest = f.digest and p.state = 'fetching')
+      returning f.epoch, f.size_bytes, f.attempts, f.storage_key)
+    select epoch, size_bytes::float8 as "sizeBytes", attempts, storage_key as "storageKey", 0::float8 as "retryMs"
+      from claimed
+    union all
+    select null, 0, 0, null, (extract(epoch from greatest(not_before, lease_until) - now()) * 1000)::float8
+      from blob_fetch f
+     where digest = ${claim.digest} and not exists (select from claimed)
+       and exists (select from pull_blob b join pull p on p.id = b.pull_id
+                    where b.blob_digest = f.digest and p.state = 'fetching')`;
+  if (row === undefined) return null;
+  if (row.epoch === null) return { retryMs: Math.max(row.retryMs, 100) };
+  const { epoch, sizeBytes, attempts, storageKey } = row;
+  return { digest: claim.digest, owner: claim.owner, epoch, sizeBytes, attempts, storageKey };
+}
+
+/** Notes under which key the owner writes. False when the fetch is not ours any more. */
+export async function saveFetchUpload(tx: Tx, key: FetchKey, storageKey: string): Promise<boolean> {
+  const count = await tx.$executeRaw`
+    update blob_fetch set storage_key = ${storageKey}
+     where digest = ${key.digest} and epoch = ${key.epoch} and owner = ${key.owner} and state = 'running'`;
+  return count === 1;
+}
+
+/**
+ * Writes down progress, renews the lease and the upload, and wakes those who watch, in one statement. Null when the
+ * fetch is not ours any more, else whether a pull still waits for it.
+ */
+export async function reportFetch(
+  tx: Tx,
+  key: FetchKey,
+  report: FetchReport,
+): Promise<{ wanted: boolean } | null> {
+  const [row] = await tx.$queryRaw<{ ours: number; waiting: number }[]>`
+    with ours as (
+      update blob_fetch set bytes_done = ${report.bytesDone}::bigint, lease_until = ${afterMs(report.leaseMs)}
+       where digest = ${key.digest} and epoch = ${key.epoch} and owner = ${key.owner} and state = 'running'
+      returning storage_key),
+    kept as (
+      update upload u set safe_bytes = ${report.safeBytes}::bigint, resume_state = ${JSON.stringify(report.resumeState)}::jsonb,
+             expires_at = ${afterMs(report.keepMs)}
+        from ours where u.storage_key = ours.storage_key and u.owner = ${report.uploadOwner}),
+    waiting as (
+      select p.id from ours, pull_blob b join pull p on p.id = b.pull_id
+       where b.blob_digest = ${key.digest} and p.state = 'fetching'),
+    told as (select pg_notify('entrepot', 'pull:' || id)::text from waiting)
+    select (select count(*)::int from ours) as ours, (select count(*)::int from told) as waiting`;
+  return row?.ours === 1 ? { wanted: row.waiting > 0 } : null;
+}
+
+/** Gives a fetch back, to be taken again after a while. Null when it is not ours any more, else its failed tries. */
+export async function requeueFetch(
+  tx: Tx,
+  key: FetchKey,
+  options: { waitMs: number; failedTries: number; waitError?: PullFailure },
+): Promise<number | null> {
+  const waitError = options.waitError === undefined ? null : JSON.stringify(options.waitError);
+  const [row] = await tx.$queryRaw<{ attempts: number }[]>`
+    update blob_fetch
+       set state = 'queued', owner = null, lease_until = null, not_before = ${afterMs(options.waitMs)},
+           attempts = attempts + ${options.failedTries}::int, wait_error = ${waitError}::jsonb
+     where digest = ${key.digest} and epoch = ${key.epoch} and owner = ${key.owner} and state = 'running'
+    returning attempts`;
+  return row?.attempts ?? null;
+}
+
+/** Takes the row away for good. False when the fetch is not ours any more. */
+export async function deleteFetch(tx: Tx, key: FetchKey): Promise<boolean> {
+  const count = await tx.$executeRaw`
+    delete from blob_fetch
+     where digest = ${key.digest} and epoch = ${key.epoch} and owner = ${key.owner} and state = 'running'`;
+  return count === 1;
+}
+
+/** Takes rows away whoever has them, because the blobs are here. An owner notices at its next report. */
+export async function deleteFetches(tx: Tx, digests: readonly Digest[]): Promise<void> {
+  await tx.$executeRaw`
+    with locked as (
+      select digest from blob_fetch where digest = any(${[...digests]}::text[]) order by digest for update)
+    delete from blob_fetch f using locked where f.digest = locked.digest`;
+}
+
+/** Queues fetches, or locks those that are there, so that one that ends just now is either seen by us or sees us. */
+export async function queueFetches(tx: Tx, blobs: readonly { digest: Digest; sizeBytes: number }[]): Promise<void> {
+  await tx.$executeRaw`
+    insert into blob_fetch (digest, size_bytes)
+      select digest, size_bytes
+        from unnest(${blobs.map((b) => b.digest)}::text[], ${blobs.map((b) => b.sizeBytes)}::bigint[])
+             as b (digest, size_bytes)
+       order by digest
+      on conflict (digest) do update set digest = excluded.digest`;
+}
+
+/** Locks the fetches that pulls wait for. Before the pulls themselves, always: fetch rows come before pull rows. */
+export async function lockFetchesOf(tx: Tx, pullIds: readonly string[]): Promise<Digest[]> {
+  const rows = await tx.$queryRaw<{ digest: Digest }[]>`
+    select digest from blob_fetch
+     where digest in (select blob_digest from pull_blob where pull_id = any(${[...pullIds]}::uuid[]))
+     order by digest for update`;
+  return rows.map((row) => row.digest);
+}
+
+/** Those of the fetches that no pull waits for. */
+export async function listUnwantedFetches(tx: Tx, digests: readonly Digest[]): Promise<Digest[]> {
+  if (digests.length === 0) return [];
+  const rows = await tx.$queryRaw<{ digest: Digest }[]>`
+    select digest from blob_fetch f
+     where digest = any(${[...digests]}::text[])
+       and not exists (select from pull_blob b join pull p on p.id = b.pull_id
+                        where b.blob_digest = f.digest and p.state = 'fetching')`;
+  return rows.map((row) => row.digest);
+}
+
+/** Fetches somebody should take now: due or abandoned, and waited for. Oldest first. */
+export async function listDueFetches(tx: Tx, limit: number): Promise<Digest[]> {
+  const rows = await tx.$queryRaw<{ digest: Digest }[]>`
+    select digest from blob_fetch f
+     where not_before <= now() and (state = 'queued' or lease_until <= now())
+       and exists (select from pull_blob b join pull p on p.id = b.pull_id
+                    where b.blob_digest = f.digest and p.state = 'fetching')
+     order by created_at limit ${limit}`;
+  return rows.map((row) => row.digest);
+}
+
+/** Interactive pulls that wait for a fetch which is parked until they are older than `patienceMs`, with its reason. */
+export async function listImpatientPulls(
+  tx: Tx,
+  patienceMs: number,
+): Promise<{ pullId: string; error: PullFailure | null }[]> {
+  return await tx.$queryRaw<{ pullId: string; error: PullFailure | null }[]>`
+    select distinct on (p.id) p.id::text as "pullId", f.wait_error as error
+      from pull p join pull_blob b on b.pull_id = p.id join blob_fetch f on f.digest = b.blob_digest
+     where p.state = 'fetching' and p.kind = 'interactive' and f.state = 'queued'
+       and f.not_before > p.created_at + make_interval(secs => ${patienceMs / 1000}::float8)
+     order by p.id`;
+}
+
+/** Forgets fetches nobody waits for and nobody works at, once there is nothing left to resume. */
+export async function deleteIdleFetches(tx: Tx, limit: number): Promise<number> {
+  return await tx.$executeRaw`
+    delete from blob_fetch where digest in (
+      select digest from blob_fetch f
+       where storage_key is null and (state = 'queued' or lease_until <= now())
+         and not exists (select from pull_blob b join pull p on p.id = b.pull_id
+                          where b.blob_digest = f.digest and p.state = 'fetching')
+       for update skip locked limit ${limit})`;
+}

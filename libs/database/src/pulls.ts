@@ -1,0 +1,167 @@
+import type { Digest } from '@entrepot/oci';
+import { afterMs } from './database-time.js';
+import { Prisma } from './generated/client.js';
+import type { Tx } from './transaction.js';
+
+export type PullKind = 'interactive' | 'batch';
+export type PullState = 'queued' | 'fetching' | 'publishing' | 'done' | 'failed' | 'cancelled';
+export type PullOutcome = 'downloaded' | 'up-to-date';
+
+/** Why a pull failed, for people and for programs. */
+export interface PullFailure {
+  code: string;
+  message: string;
+  /** What the Docker command would have said; the same as `message` when it has no words of its own. */
+  dockerMessage?: string;
+}
+
+export interface PullRow {
+  id: string;
+  /** Full name with tag or digest. */
+  reference: string;
+  /** Normalised, null for that of the service. */
+  platform: string | null;
+  kind: PullKind;
+  state: PullState;
+  /** Sealed; gone when the pull has ended. */
+  credential: Uint8Array | null;
+  credentialKey: string;
+  targetDigest: Digest | null;
+  shownDigest: Digest | null;
+  outcome: PullOutcome | null;
+  error: PullFailure | null;
+  attempts: number;
+  createdAt: Date;
+  /** How long it has existed by the database's clock. */
+  ageMs: number;
+}
+
+export interface PullRequest {
+  reference: string;
+  platform: string | null;
+  kind: PullKind;
+  credential: Uint8Array | null;
+  /** '' without a credential. */
+  credentialKey: string;
+}
+
+const active = Prisma.sql`state in ('queued', 'fetching', 'publishing')`;
+
+/** Null when an unfinished pull of the same thing exists. */
+export async function insertPull(tx: Tx, request: PullRequest): Promise<string | null> {
+  const [row] = await tx.$queryRaw<{ id: string }[]>`
+    insert into pull (reference, platform, kind, credential, credential_key)
+    values (${request.reference}, ${request.platform}, ${request.kind}, ${request.credential}::bytea,
+            ${request.credentialKey})
+    on conflict (reference, coalesce(platform, ''), credential_key) where ${active} do nothing
+    returning id::text`;
+  return row?.id ?? null;
+}
+
+/** Locks the unfinished pull of the same thing; a batch makes it its own. Null when it ended meanwhile. */
+export async function joinPull(tx: Tx, request: PullRequest): Promise<string | null> {
+  const [row] = await tx.$queryRaw<{ id: string }[]>`
+    update pull set kind = case when ${request.kind} = 'batch' then 'batch' else kind end
+     where reference = ${request.reference} and coalesce(platform, '') = ${request.platform ?? ''}
+       and credential_key = ${request.credentialKey} and ${active}
+    returning id::text`;
+  return row?.id ?? null;
+}
+
+export async function findPull(tx: Tx, pullId: string): Promise<PullRow | null> {
+  return (await selectPull(tx, pullId, Prisma.empty)) ?? null;
+}
+
+/** Locks the pull until the transaction ends. Fetch rows that are needed too are locked before. */
+export async function lockPull(tx: Tx, pullId: string): Promise<PullRow | null> {
+  return (await selectPull(tx, pullId, Prisma.sql`for no key update`)) ?? null;
+}
+
+async function selectPull(tx: Tx, pullId: string, lock: Prisma.Sql): Promise<PullRow | undefined> {
+  const [row] = await tx.$queryRaw<PullRow[]>`
+    select id::text, reference, platform, kind, state, credential, credential_key as "credentialKey",
+           target_digest as "targetDigest", shown_digest as "shownDigest", outcome, error, attempts,
+           created_at as "createdAt", (extract(epoch from now() - created_at) * 1000)::float8 as "ageMs"
+      from pull where id = ${pullId}::uuid ${lock}`;
+  return row;
+}
+
+/** Locks the pulls that wait for these blobs, and says for which. */
+export async function lockWaitingPulls(
+  tx: Tx,
+  digests: readonly Digest[],
+): Promise<{ pullId: string; digest: Digest }[]> {
+  return await tx.$queryRaw<{ pullId: string; digest: Digest }[]>`
+    select p.id::text as "pullId", b.blob_digest as digest
+      from pull_blob b join pull p on p.id = b.pull_id
+     where b.blob_digest = any(${[...digests]}::text[]) and p.state = 'fetching'
+     order by p.id, b.blob_digest for no key update of p`;
+}
+
+/** Of these locked pulls, those that have a lease on every blob become `publishing`; everybody who watches is told. */
+export async function advancePulls(tx: Tx, pullIds: readonly string[]): Promise<string[]> {
+  if (pullIds.length === 0) return [];
+  const rows = await tx.$queryRaw<{ id: string; due: boolean }[]>`
+    with due as (
+      update pull p set state = 'publishing'
+       where id = any(${[...pullIds]}::uuid[]) and state = 'fetching'
+         and not exists (
+           select from pull_blob b
+            where b.pull_id = p.id and not exists (
+              select from blob_lease l where l.blob_digest = b.blob_digest and l.owner = 'pull:' || p.id))
+      returning id)
+    select w.id::text, w.id in (select id from due) as due, pg_notify('entrepot', 'pull:' || w.id)::text
+      from unnest(${[...pullIds]}::uuid[]) as w (id)`;
+  return rows.filter((row) => row.due).map((row) => row.id);
+}
+
+/** A pull that must fetch again, because something went while it waited. */
+export async function sendPullBack(tx: Tx, pullId: string): Promise<void> {
+  await tx.$executeRaw`update pull set state = 'fetching' where id = ${pullId}::uuid and state = 'publishing'`;
+}
+
+/**
+ * Ends a pull: its credential, its leases and its manifests go, and everybody who watches is told. False when it had
+ * ended already.
+ */
+export async function finishPull(
+  tx: Tx,
+  pullId: string,
+  end: { state: 'done' | 'failed' | 'cancelled'; outcome?: PullOutcome; error?: PullFailure },
+): Promise<boolean> {
+  const error = end.error === undefined ? null : JSON.stringify(end.error);
+  const [row] = await tx.$queryRaw<{ ended: number }[]>`
+    with ended as (
+      update pull set state = ${end.state}, outcome = ${end.outcome ?? null}, error = ${error}::jsonb,
+             credential = null, finished_at = now()
+       where id = ${pullId}::uuid and ${active}
+      returning id),
+    manifests as (delete from pull_manifest m using ended where m.pull_id = ended.id),
+    leases as (delete from blob_lease l using ended where l.owner = 'pull:' || ended.id),
+    told as (select pg_notify('entrepot', 'pull:' || id)::text from ended)
+    select count(*)::int as ended from told`;
+  return row?.ended === 1;
+}
+
+/** A queued pull is not looked at for a while. False when it is not queued any more. */
+export async function delayPull(tx: Tx, pullId: string, waitMs: number, failedTries: number): Promise<boolean> {
+  const count = await tx.$executeRaw`
+    update pull set not_before = ${afterMs(waitMs)}, attempts = attempts + ${failedTries}::int
+     where id = ${pullId}::uuid and state = 'queued'`;
+  return count === 1;
+}
+
+/** Pulls whose next step somebody should take now. */
+export async function listDuePulls(tx: Tx, limit: number): Promise<{ id: string; state: 'queued' | 'publishing' }[]> {
+  return await tx.$queryRaw<{ id: string; state: 'queued' | 'publishing' }[]>`
+    select id::text, state from pull
+     where state in ('queued', 'publishing') and not_before <= now()
+     order by created_at limit ${limit}`;
+}
+
+/** Forgets pulls that ended long ago, with their timelines. */
+export async function deleteFinishedPulls(tx: Tx, afterEndMs: number, limit: number): Promise<number> {
+  return await tx.$executeRaw`
+    delete from pull where id in (
+      select id from pull where finished_at <= ${afterMs(-afterEndMs)} for update skip locked limit ${limit})`;
+}

@@ -1,0 +1,69 @@
+import { afterMs } from './database-time.js';
+import type { Tx } from './transaction.js';
+
+/** How far an upload got, for whoever goes on with it. */
+export interface UploadProgress {
+  safeBytes: number;
+  resumeState: Record<string, unknown>;
+}
+
+/** Must stand before the first byte is written under the key. */
+export async function insertUpload(
+  tx: Tx,
+  upload: { storageKey: string; sizeBytes: number; owner: string; ttlMs: number },
+): Promise<void> {
+  await tx.$executeRaw`
+    insert into upload (storage_key, size_bytes, owner, expires_at)
+    values (${upload.storageKey}, ${upload.sizeBytes}::bigint, ${upload.owner}, ${afterMs(upload.ttlMs)})`;
+}
+
+/** Makes an upload ours, whoever had it. Null when it expired or has kept nothing. */
+export async function takeOverUpload(
+  tx: Tx,
+  upload: { storageKey: string; owner: string; ttlMs: number },
+): Promise<UploadProgress | null> {
+  const rows = await tx.$queryRaw<UploadProgress[]>`
+    update upload set owner = ${upload.owner}, expires_at = ${afterMs(upload.ttlMs)}
+     where storage_key = ${upload.storageKey} and resume_state is not null
+    returning safe_bytes::float8 as "safeBytes", resume_state as "resumeState"`;
+  return rows[0] ?? null;
+}
+
+/** Keeps our upload for at least so long, and writes down how far it got. False when it is not ours any more. */
+export async function keepUpload(
+  tx: Tx,
+  upload: { storageKey: string; owner: string; ttlMs: number; progress?: UploadProgress },
+): Promise<boolean> {
+  const state = upload.progress === undefined ? null : JSON.stringify(upload.progress.resumeState);
+  const count = await tx.$executeRaw`
+    update upload set expires_at = greatest(expires_at, ${afterMs(upload.ttlMs)}),
+           resume_state = coalesce(${state}::jsonb, resume_state),
+           safe_bytes = coalesce(${upload.progress?.safeBytes ?? null}::bigint, safe_bytes)
+     where storage_key = ${upload.storageKey} and owner = ${upload.owner}`;
+  return count === 1;
+}
+
+/** Our upload is about to end: nobody resumes it from now on. False when it is not ours. */
+export async function condemnUpload(tx: Tx, storageKey: string, owner: string): Promise<boolean> {
+  const count = await tx.$executeRaw`
+    update upload set resume_state = null, expires_at = least(expires_at, now() + interval '5 minutes')
+     where storage_key = ${storageKey} and owner = ${owner}`;
+  return count === 1;
+}
+
+/** Our upload ends without a blob. False when it is not ours. */
+export async function deleteUpload(tx: Tx, storageKey: string, owner: string): Promise<boolean> {
+  return (await tx.$executeRaw`delete from upload where storage_key = ${storageKey} and owner = ${owner}`) === 1;
+}
+
+/** Turns uploads that nobody kept into tombstones. Returns how many. */
+export async function expireUploads(tx: Tx, limit: number): Promise<number> {
+  return await tx.$executeRaw`
+    with gone as (
+      delete from upload where storage_key in (
+        select storage_key from upload where expires_at <= now()
+         order by expires_at for update skip locked limit ${limit})
+      returning storage_key, size_bytes)
+    insert into tombstone (storage_key, size_bytes, reason)
+      select storage_key, size_bytes, 'expired upload' from gone`;
+}

@@ -1,0 +1,16 @@
+import { sniffCompression } from './compression.js';
+
+describe('sniffCompression', () => {
+  it.each([
+    ['gzip', [0x1f, 0x8b, 8, 0, 0, 0]],
+    ['zstd', [0x28, 0xb5, 0x2f, 0xfd, 4, 0]],
+    ['zstd', [0x5a, 0x2a, 0x4d, 0x18, 1, 0]],
+    ['bzip2', [0x42, 0x5a, 0x68, 0x39, 0x31, 0x41]],
+    ['xz', [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]],
+    ['none', [0x62, 0x6c, 0x6f, 0x62, 0x73, 0x2f]],
+    ['none', [0x1f]],
+    ['none', []],
+  ])('tells %s from its first bytes', (kind, head) => {
+    expect(sniffCompression(Buffer.from(head))).toBe(kind);
+  });
+});

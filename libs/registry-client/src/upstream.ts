@@ -1,0 +1,42 @@
+/** How one registry is reached. Everything but the host has a sensible default. */
+export interface Upstream {
+  /** The domain of references: `docker.io`, `ghcr.io`, `127.0.0.1:5000`. */
+  host: string;
+  /** Address to talk to instead of `https://<host>`; may carry a path before `/v2/`. */
+  endpoint?: string;
+  /** Addresses asked before the endpoint. They never see the credential of this registry. */
+  mirrors?: string[];
+  /** Plain HTTP, or, when the endpoint is https, any certificate. */
+  insecure?: boolean;
+  /** PEM text of a certificate authority trusted beside the usual ones. */
+  ca?: string;
+  /** Used when a request brings no credential of its own. */
+  credential?: Credential;
+  /** Sockets to one address at the same time. */
+  maxConnections?: number;
+}
+
+/** What a registry is shown to be let in. An identity token is exchanged for access tokens, a registry token is one. */
+export type Credential = { username: string; password: string } | { identityToken: string } | { registryToken: string };
+
+/** The network address of a domain when nothing is configured. */
+export function defaultEndpoint(host: string, insecure = false): string {
+  if (host === 'docker.io') return 'https://registry-1.docker.io';
+  return `${insecure || isLoopbackHost(host) ? 'http' : 'https'}://${host}`;
+}
+
+/** Whether a host, with or without a port, names this machine. */
+export function isLoopbackHost(host: string): boolean {
+  const name = host
+    .replace(/:\d+$/, '')
+    .replace(/^\[(.*)\]$/, '$1')
+    .toLowerCase();
+  return name === 'localhost' || name === '::1' || /^127(\.\d{1,3}){3}$/.test(name);
+}
+
+/** The domain that a login names: `https://index.docker.io/v1/` and `index.docker.io` are `docker.io`. */
+export function loginDomain(serverAddress: string): string {
+  const host = serverAddress.replace(/^https?:\/\//, '').replace(/\/.*$/, '');
+  const isHub = ['', 'index.docker.io', 'registry-1.docker.io', 'docker.io'].includes(host);
+  return isHub ? 'docker.io' : host;
+}
