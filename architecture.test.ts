@@ -42,6 +42,9 @@ const owners: Record<string, string> = {
 /** Who may read process.env. */
 const environmentReaders = 'config testing';
 
+/** A script for developers is a main of its own. */
+const isProgram = (file: string): boolean => file.includes('/scripts/');
+
 const root = path.dirname(fileURLToPath(import.meta.url));
 const scope = '@entrepot/';
 
@@ -100,7 +103,7 @@ describe('the architecture', () => {
 
   it('reads process.env where it is allowed', () => {
     const others = packages.filter(({ name }) => !environmentReaders.split(' ').includes(name));
-    const sources = others.flatMap((other) => other.sources.filter(({ isTest }) => !isTest));
+    const sources = others.flatMap((other) => other.sources.filter(({ isTest, file }) => !isTest && !isProgram(file)));
     const readers = sources.filter((source) => source.readsEnvironment).map(({ file }) => file);
     expect(readers.map((file) => `${file}: reads process.env, which only ${environmentReaders} may`)).toEqual([]);
   });

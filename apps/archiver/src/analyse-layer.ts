@@ -49,7 +49,7 @@ async function transfersRun({ database }: AnalysisParts, layer: UnanalysedLayer)
 async function keepFindings({ database, logger }: AnalysisParts, digest: Digest, summary: LayerSummary): Promise<void> {
   const broken = await database.transaction(async (tx) => {
     await saveLayerFindings(tx, digest, summary);
-    return markBrokenImages(tx, { layers: [digest] });
+    return markBrokenImages(tx, [digest]);
   });
   logger.debug({ digest, diffId: summary.diffId, entries: summary.entryCount }, 'layer analysed');
   if (broken.length > 0) logger.warn({ digest, images: broken }, 'images whose configuration does not match a layer');
@@ -58,7 +58,7 @@ async function keepFindings({ database, logger }: AnalysisParts, digest: Digest,
 async function keepFailure({ database, logger }: AnalysisParts, digest: Digest, error: Error): Promise<void> {
   const broken = await database.transaction(async (tx) => {
     await saveLayerFailure(tx, digest, error.message);
-    return markBrokenImages(tx, { layers: [digest] });
+    return markBrokenImages(tx, [digest]);
   });
   logger.warn({ digest, images: broken, reason: error.message }, 'layer cannot be read');
 }

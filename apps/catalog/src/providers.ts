@@ -1,10 +1,10 @@
-import type { Provider } from '@nestjs/common';
 import type { BlobStore } from '@entrepot/blob-store';
 import type { ServiceConfig } from '@entrepot/config';
 import type { Database } from '@entrepot/database';
 import type { JobQueue } from '@entrepot/jobs';
 import type { Health, Logger, Metrics } from '@entrepot/observability';
 import type { RegistryClient } from '@entrepot/registry-client';
+import type { Provider } from '@nestjs/common';
 
 /** Tokens of what `main.ts` opens and the classes of this app ask for by `@Inject`. */
 export const CONFIG = Symbol('config');

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { openBlobStore } from '@entrepot/blob-store';
 import { loadServiceConfig, type ServiceConfig } from '@entrepot/config';
+import { createSecretBox } from '@entrepot/content';
 import { openDatabase } from '@entrepot/database';
 import { openQueue } from '@entrepot/jobs';
 import { createHealth, createLogger, createMetrics, type Logger } from '@entrepot/observability';
@@ -33,7 +34,8 @@ async function run(config: ServiceConfig): Promise<void> {
 function openParts(config: ServiceConfig, logger: Logger): PullerParts {
   const database = openDatabase(config.databaseUrl, { applicationName: 'entrepot puller' });
   return {
-    content: { database, store: openBlobStore(config.blobStoreUrl), secretKey: config.secretKey },
+    content: { database, store: openBlobStore(config.blobStoreUrl) },
+    secretBox: createSecretBox(config.secretKey),
     queue: openQueue(config.queueUrl, {
       onError: (error, leftOut) => logger.warn({ err: error, leftOut }, 'queue trouble'),
     }),

@@ -1,14 +1,24 @@
-import type { ContentContext } from '@entrepot/content';
+import type { ContentContext, SecretBox } from '@entrepot/content';
 import type { JobQueue } from '@entrepot/jobs';
 import type { Logger } from '@entrepot/observability';
-import type { RegistryClient } from '@entrepot/registry-client';
+import type { Credential, RegistryClient } from '@entrepot/registry-client';
 
 /** Everything from outside that the steps of a pull work with. Whoever opened it closes it. */
 export interface PullerParts {
   content: ContentContext;
   queue: JobQueue;
   registry: RegistryClient;
+  secretBox: SecretBox;
   logger: Logger;
   /** Who this process is in the fetches it takes; never used by two processes. */
   owner: string;
+}
+
+/**
+ * The credential that came with a pull, if one did.
+ *
+ * @throws {SecretBoxError} sealed with another key
+ */
+export function openCredential(parts: PullerParts, sealed: Uint8Array | null): Credential | undefined {
+  return sealed === null ? undefined : (JSON.parse(parts.secretBox.open(sealed)) as Credential);
 }

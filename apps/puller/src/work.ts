@@ -4,10 +4,11 @@ import type { PullerParts } from './parts.js';
 import { startPeriodic } from './periodic.js';
 import { publishPull } from './publish-pull.js';
 import { resolvePull } from './resolve-pull.js';
-import { sweep } from './sweep.js';
+import { sweep, tend } from './sweep.js';
 
 const concurrency = { resolve: 8, fetch: 4, publish: 4 };
 const sweepEveryMs = 5_000;
+const tendEveryMs = 15_000;
 
 /** The running side of a puller. */
 export interface PullerWork {
@@ -29,13 +30,14 @@ export function startWork(parts: PullerParts): PullerWork {
       concurrency: concurrency.publish,
     }),
   ];
-  const sweeper = startPeriodic(() => sweep(parts), {
-    everyMs: sweepEveryMs,
-    onError: (error) => logger.warn({ err: error }, 'sweep failed'),
-  });
+  const onError = (error: unknown): void => logger.warn({ err: error }, 'sweep failed');
+  const rounds = [
+    startPeriodic(() => sweep(parts), { everyMs: sweepEveryMs, onError }),
+    startPeriodic(() => tend(parts), { everyMs: tendEveryMs, onError }),
+  ];
   return {
     stop: async () => {
-      await Promise.all([sweeper.stop(), ...workers.map((worker) => worker.close())]);
+      await Promise.all([...rounds.map((round) => round.stop()), ...workers.map((worker) => worker.close())]);
     },
   };
 }

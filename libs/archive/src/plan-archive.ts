@@ -63,7 +63,10 @@ function mergeByTarget(images: readonly ArchiveImage[]): ArchiveImage[] {
   const merged = new Map<Digest, ArchiveImage>();
   for (const image of images) {
     const { references = [] } = merged.get(image.target.digest) ?? {};
-    merged.set(image.target.digest, { ...image, references: [...new Set([...references, ...image.references])].sort() });
+    merged.set(image.target.digest, {
+      ...image,
+      references: [...new Set([...references, ...image.references])].sort(),
+    });
   }
   return [...merged.values()];
 }

@@ -43,7 +43,11 @@ export class PlanBuilder {
   finish(): ArchivePlan {
     this.#flush();
     const segments: Segment[] = [...this.#segments, { kind: 'zeros', sizeBytes: this.#paddingBytes + tarEndBytes }];
-    return { sizeBytes: segments.reduce((sum, segment) => sum + segmentBytes(segment), 0), etag: etagOf(segments), segments };
+    return {
+      sizeBytes: segments.reduce((sum, segment) => sum + segmentBytes(segment), 0),
+      etag: etagOf(segments),
+      segments,
+    };
   }
 
   #bytes(bytes: Buffer): void {
@@ -80,7 +84,11 @@ const planSchema = z.object({
   segments: z.array(
     z.discriminatedUnion('kind', [
       z.object({ kind: z.literal('bytes'), bytes: z.base64().transform((text) => Buffer.from(text, 'base64')) }),
-      z.object({ kind: z.literal('blob'), digest: z.custom<Digest>((text) => isDigest(text as string)), sizeBytes: size }),
+      z.object({
+        kind: z.literal('blob'),
+        digest: z.custom<Digest>((text) => isDigest(text as string)),
+        sizeBytes: size,
+      }),
       z.object({ kind: z.literal('zeros'), sizeBytes: size }),
     ]),
   ),

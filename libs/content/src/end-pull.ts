@@ -1,11 +1,4 @@
-import {
-  finishPull,
-  listUnwantedFetches,
-  lockFetchesOf,
-  notify,
-  type PullFailure,
-  type Tx,
-} from '@entrepot/database';
+import { finishPull, listUnwantedFetches, lockFetchesOf, notify, type PullFailure, type Tx } from '@entrepot/database';
 
 /** Interactive pulls wait for a registry at most so long, counted from their beginning. */
 export const interactivePatienceMs = 2 * 60_000;

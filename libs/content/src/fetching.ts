@@ -104,18 +104,14 @@ export async function reportFetch(
   report: { bytesDone: number; safeBytes: number; state: object },
 ): Promise<{ wanted: boolean }> {
   const askedAtMs = performance.now();
-  const answer = await reportRow(
-    context.database.prisma,
-    claim,
-    {
-      bytesDone: report.bytesDone,
-      safeBytes: report.safeBytes,
-      resumeState: report.state,
-      leaseMs: fetchLeaseMs,
-      keepMs: keepUploadMs,
-      uploadOwner: ingestOwner(claim),
-    },
-  );
+  const answer = await reportRow(context.database.prisma, claim, {
+    bytesDone: report.bytesDone,
+    safeBytes: report.safeBytes,
+    resumeState: report.state,
+    leaseMs: fetchLeaseMs,
+    keepMs: keepUploadMs,
+    uploadOwner: ingestOwner(claim),
+  });
   if (answer === null) throw new FetchLostError(claim.digest);
   claim.validUntilMs = askedAtMs + fetchLeaseMs;
   return answer;

@@ -1,1 +1,74 @@
-export {};
+export { admitBlob, settleFetches, storeBytes } from './admit.js';
+export {
+  type Collection,
+  collectOnce,
+  deleteTombstones,
+  expireLeftovers,
+  type ReviewRound,
+  reviewBlobs,
+} from './collect.js';
+export { type ContentContext, keepUploadMs, pullLeaseMs, pullOwner } from './context.js';
+export { describeManifests, imageConfigOf, type PublishedManifest } from './describe-image.js';
+export { fetchCancelTopic, interactivePatienceMs } from './end-pull.js';
+export {
+  type BlobFacts,
+  BlobGoneError,
+  BlobMismatchError,
+  FetchLostError,
+  InvalidImageError,
+  PullEndedError,
+  UploadLostError,
+} from './errors.js';
+export {
+  claimFetch,
+  dropFetchWaiters,
+  type FetchClaim,
+  type FetchSource,
+  failFetch,
+  fetchLeaseMs,
+  fetchSources,
+  finishFetch,
+  noteFetch,
+  openFetchIngest,
+  parkFetch,
+  releaseFetch,
+  reportFetch,
+} from './fetching.js';
+export { type Ingest, type IngestOptions, openIngest, type StoredObject } from './ingest.js';
+export { leaseBlobs, releaseLeases, renewLeases } from './leasing.js';
+export {
+  type PublishedImage,
+  type PublishedName,
+  type PublishOptions,
+  type PublishResult,
+  publishImages,
+} from './publish.js';
+export { type PullPublication, publishPull } from './publish-pull.js';
+export {
+  cancelPull,
+  failPull,
+  getPull,
+  leavePull,
+  type NewPull,
+  notePull,
+  type PullPlan,
+  parkPull,
+  renewWatcher,
+  savePlan,
+  startPull,
+  watcherTtlMs,
+} from './pulling.js';
+export { openBlob, readBlob } from './read-blob.js';
+export { type Discrepancies, reconcile } from './reconcile.js';
+export {
+  type NewTag,
+  type PruneReport,
+  PruneRunningError,
+  pruneImages,
+  type RemoveOptions,
+  removeImage,
+  tagImage,
+} from './release.js';
+export { ImageConflictError, type ReleaseLine } from './release-plan.js';
+export { createSecretBox, type SecretBox, SecretBoxError } from './secret-box.js';
+export { type DueWork, findDueWork, tendPulls } from './sweep.js';

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { type ByteRange, BlobNotFoundError } from '@entrepot/blob-store';
+import { BlobNotFoundError, type ByteRange } from '@entrepot/blob-store';
 import { findBlobs } from '@entrepot/database';
 import type { Digest } from '@entrepot/oci';
 import type { ContentContext } from './context.js';

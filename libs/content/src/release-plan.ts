@@ -33,16 +33,24 @@ export class ReleasePlan {
     }
   }
 
-  /** The names that an image still has. */
-  referencesOf(id: Digest): readonly ImageReference[] {
+  /** The names that an image still has; none when it is not there (any more). */
+  namesOf(id: Digest): readonly ImageReference[] {
     return this.#images.get(id)?.references ?? [];
+  }
+
+  /** Whether the image is there and not to be deleted. */
+  has(id: Digest): boolean {
+    return this.#images.has(id);
   }
 
   /** Takes one name away, and deletes the image when it was the last one. */
   removeName(id: Digest, name: ImageReference, rules: ReleaseRules): void {
     const image = this.#get(id);
     this.#untag(image, name, true);
-    if (name.tag !== null && !image.references.some(({ tag, repository }) => tag !== null && repository === name.repository)) {
+    if (
+      name.tag !== null &&
+      !image.references.some(({ tag, repository }) => tag !== null && repository === name.repository)
+    ) {
       const digests = image.references.filter(({ repository }) => repository === name.repository);
       for (const digest of digests) this.#untag(image, digest, false);
     }
@@ -63,12 +71,12 @@ export class ReleasePlan {
     this.#delete(image, rules, false);
   }
 
-  /** Takes one platform away from a name that keeps others. */
-  removeVariant(id: Digest, names: readonly ImageReference[]): void {
+  /** Takes an image away from names that show another one from now on, and deletes it when it has no others. */
+  removeVariant(id: Digest, names: readonly ImageReference[], rules: ReleaseRules): void {
     const image = this.#get(id);
     image.references = image.references.filter((reference) => !names.includes(reference));
     this.untagged.push(...names.map((name) => ({ ...name, imageId: id })));
-    if (image.references.length === 0) this.#delete(image, { force: false, prune: true }, true);
+    if (image.references.length === 0) this.#delete(image, rules, true);
   }
 
   #get(id: Digest): PlannedImage {

@@ -5,7 +5,6 @@ import {
   findShownManifest,
   getImage,
   holdImage,
-  ImageNotFoundError,
   type ImageReference,
   insertEvents,
   listImagesAndAncestors,
@@ -16,12 +15,21 @@ import {
   type PruneFilter,
   putRepositories,
   putTags,
+  showVariant,
   type Tx,
   tryLockPrune,
 } from '@entrepot/database';
-import { type Digest, familiarReference, isTag, type Platform, type Reference, repositoryName } from '@entrepot/oci';
+import {
+  type Digest,
+  digestHex,
+  familiarReference,
+  isTag,
+  type Platform,
+  type Reference,
+  repositoryName,
+} from '@entrepot/oci';
 import type { ContentContext } from './context.js';
-import { type ReleaseLine, ReleasePlan, type ReleaseRules } from './release-plan.js';
+import { ImageConflictError, type ReleaseLine, ReleasePlan, type ReleaseRules } from './release-plan.js';
 
 /** How to remove an image. */
 export interface RemoveOptions extends Partial<ReleaseRules> {
@@ -64,7 +72,10 @@ export interface NewTag {
  * @throws {ImageNotFoundError} nothing has the name `source`
  * @throws {InvalidReferenceError}
  */
-export async function tagImage({ database }: Pick<ContentContext, 'database'>, { source, target }: NewTag): Promise<void> {
+export async function tagImage(
+  { database }: Pick<ContentContext, 'database'>,
+  { source, target }: NewTag,
+): Promise<void> {
   const { tag } = target;
   if (tag === undefined || !isTag(tag)) throw new RangeError(`not a tag: ${familiarReference(target)}`);
   await database.transaction(async (tx) => {
@@ -110,37 +121,99 @@ export async function pruneImages(
 
 /** What was dangling when the list was made may have got a name before it was locked. */
 function pruneOne(plan: ReleasePlan, id: Digest, { dangling }: PruneFilter): void {
-  if (!plan.has(id)) return;
-  const names = plan.referencesOf(id);
+  const names = plan.namesOf(id);
   if (dangling && names.some(({ tag }) => tag !== null)) return;
   const rules = { force: false, prune: true };
-  if (names.length === 0) return plan.removeUnlessNeeded(id, rules);
+  if (names.length === 0) removeUnlessNeeded(plan, id, rules);
   for (const name of names) {
-    if (plan.has(id) && plan.referencesOf(id).includes(name)) plan.removeName(id, name, rules);
+    if (plan.namesOf(id).includes(name)) plan.removeName(id, name, rules);
+  }
+}
+
+/** It may have gone already, as the parent of another one. */
+function removeUnlessNeeded(plan: ReleasePlan, id: Digest, rules: ReleaseRules): void {
+  try {
+    if (plan.has(id)) plan.removeId(id, rules);
+  } catch (error) {
+    if (!(error instanceof ImageConflictError)) throw error;
   }
 }
 
 async function removeOne(tx: Tx, name: string, rules: ReleaseRules): Promise<ReleaseLine[]> {
   const { found, plan } = await lockNamed(tx, name);
-  const reference = found.reference;
-  if (reference === undefined || isIdPrefix(found.imageId, name)) plan.removeId(found.imageId, rules);
-  else plan.removeName(found.imageId, getName(plan, found, reference), rules);
+  const known = found.reference === undefined ? undefined : findName(plan, found, found.reference);
+  if (known === undefined || isIdPrefix(found.imageId, name)) plan.removeId(found.imageId, rules);
+  else plan.removeName(found.imageId, known, rules);
   await carryOut(tx, plan);
   return plan.lines;
 }
 
-/** Other platforms of the name stay under it; the last one goes with it. */
+/** The other platforms stay under the name; the last one goes with it. */
 async function removeVariant(tx: Tx, name: string, platform: Platform, rules: ReleaseRules): Promise<ReleaseLine[]> {
   const { found, plan } = await lockNamed(tx, name, platform);
-  const others = (await listVariants(tx, found.targetDigest)).filter(({ imageId }) => imageId !== found.imageId);
-  const [other] = others;
-  const { reference } = found;
-  if (other === undefined || reference === undefined) return removeOne(tx, name, rules);
-  const repository = repositoryName(reference);
-  const names = plan.referencesOf(found.imageId).filter((known) => known.repository === repository);
-  const shown = { target: found.targetDigest, from: found.imageId, to: other };
-  const moved = await showVariant(tx, repository, shown);
-  plan.removeVariant(found.imageId, names.filter(({ tag, digest }) => digest === found.targetDigest || moved.includes(tag ?? '')));
+  const variants = await listVariants(tx, found.targetDigest);
+  const other = variants.find(({ imageId }) => imageId !== found.imageId);
+  if (other === undefined || found.reference === undefined) return removeOne(tx, name, rules);
+  const repository = repositoryName(found.reference);
+  const target = found.targetDigest;
+  const moved = await showVariant(tx, repository, { target, from: found.imageId, to: other });
+  const names = plan.namesOf(found.imageId).filter((known) => known.repository === repository);
+  const left = names.filter(({ tag, digest }) => (tag === null ? digest === target : moved.includes(tag)));
+  plan.removeVariant(found.imageId, left, rules);
   await carryOut(tx, plan);
   return plan.lines;
+}
+
+/** Finds an image and locks it with its ancestors, again when the name moved while we waited for the lock. */
+async function lockNamed(tx: Tx, name: string, platform?: Platform): Promise<{ found: FoundImage; plan: ReleasePlan }> {
+  for (;;) {
+    const { imageId } = await getImage(tx, name, platform);
+    const plan = await openPlan(tx, [imageId]);
+    const found = await getImage(tx, name, platform);
+    if (found.imageId === imageId && plan.has(imageId)) return { found, plan };
+  }
+}
+
+async function holdNamed(tx: Tx, name: string): Promise<FoundImage> {
+  for (;;) {
+    const { imageId } = await getImage(tx, name);
+    const isHeld = await holdImage(tx, imageId);
+    const found = await getImage(tx, name);
+    if (isHeld && found.imageId === imageId) return found;
+  }
+}
+
+async function openPlan(tx: Tx, ids: readonly Digest[]): Promise<ReleasePlan> {
+  const locked = await lockImages(tx, await listImagesAndAncestors(tx, ids));
+  return new ReleasePlan(await listReleaseFacts(tx, locked));
+}
+
+async function carryOut(tx: Tx, plan: ReleasePlan): Promise<void> {
+  await deleteReferences(tx, plan.untagged);
+  await deleteImages(tx, plan.deleted);
+  await insertEvents(tx, plan.events);
+}
+
+function findName(plan: ReleasePlan, { imageId }: FoundImage, reference: Reference): ImageReference | undefined {
+  const repository = repositoryName(reference);
+  const { tag = null, digest = null } = reference;
+  return plan
+    .namesOf(imageId)
+    .find((name) => name.repository === repository && (digest === null ? name.tag === tag : name.digest === digest));
+}
+
+/** Docker takes any text that the id begins with for an id, even where a tag of this name exists. */
+function isIdPrefix(imageId: Digest, name: string): boolean {
+  return imageId.startsWith(name) || digestHex(imageId).startsWith(name);
+}
+
+/** Only one prune goes on at a time. */
+export class PruneRunningError extends Error {
+  override readonly name = 'PruneRunningError';
+  readonly code = 'PRUNE_RUNNING' as const;
+  readonly retryable = true;
+
+  constructor() {
+    super('a prune operation is already running');
+  }
 }

@@ -40,13 +40,14 @@ export async function listUnanalysedLayers(tx: Tx, options: { storedForMs: numbe
   return rows.map((row) => row.digest);
 }
 
-/** The layers of these manifests that nobody has looked into. */
-export async function listUnanalysedLayersOf(tx: Tx, manifests: readonly Digest[]): Promise<Digest[]> {
+/** Those of the blobs that are layers of an image here and that nobody has looked into. */
+export async function filterUnanalysedLayers(tx: Tx, blobs: readonly Digest[]): Promise<Digest[]> {
   const rows = await tx.$queryRaw<{ digest: Digest }[]>`
-    select distinct b.digest from manifest_blob mb
-      join manifest m on m.digest = mb.manifest_digest and m.kind = 'image'
-      join blob b on b.digest = mb.blob_digest and b.analysed_at is null
-     where mb.manifest_digest = any(${[...manifests]}::text[]) and mb.position > 0`;
+    select b.digest from blob b
+     where b.digest = any(${[...blobs]}::text[]) and b.analysed_at is null
+       and exists (
+         select from manifest_blob mb join manifest m on m.digest = mb.manifest_digest
+          where mb.blob_digest = b.digest and mb.position > 0 and m.kind = 'image')`;
   return rows.map((row) => row.digest);
 }
 
@@ -73,13 +74,10 @@ export async function saveLayerFailure(tx: Tx, digest: Digest, reason: string): 
 }
 
 /**
- * Marks the images whose layers are not what their configuration says, among those that use one of these blobs or
- * have one of these manifests. Returns their ids. An image that is marked already keeps its reason.
+ * Marks the images that use one of these blobs as a layer and whose configuration says another thing of it. Returns
+ * their ids. An image that is marked already keeps its reason.
  */
-export async function markBrokenImages(
-  tx: Tx,
-  among: { layers?: readonly Digest[]; manifests?: readonly Digest[] },
-): Promise<Digest[]> {
+export async function markBrokenImages(tx: Tx, layers: readonly Digest[]): Promise<Digest[]> {
   const rows = await tx.$queryRaw<{ id: Digest }[]>`
     update image i set broken_reason = found.reason
       from (
@@ -90,9 +88,7 @@ export async function markBrokenImages(
           join manifest_blob mb on mb.manifest_digest = m.digest and mb.position > 0
           join blob b on b.digest = mb.blob_digest and b.analysed_at is not null
           join image o on o.id = m.image_id
-         where m.kind = 'image'
-           and (mb.blob_digest = any(${[...(among.layers ?? [])]}::text[])
-             or m.digest = any(${[...(among.manifests ?? [])]}::text[]))
+         where m.kind = 'image' and mb.blob_digest = any(${[...layers]}::text[])
            and (b.analysis_error is not null
              or b.diff_id is distinct from o.config -> 'rootfs' -> 'diff_ids' ->> (mb.position - 1))
          order by m.image_id, mb.position

@@ -1,4 +1,5 @@
 import { afterMs } from './database-time.js';
+import { jsonbText } from './jsonb-text.js';
 import type { Tx } from './transaction.js';
 
 export interface ArchiveRow {
@@ -19,7 +20,7 @@ export function archiveOwner(archiveId: string): string {
 
 export async function insertArchive(tx: Tx, request: object, ttlMs: number): Promise<string> {
   const [row] = await tx.$queryRaw<{ id: string }[]>`
-    insert into archive (request, expires_at) values (${JSON.stringify(request)}::jsonb, ${afterMs(ttlMs)})
+    insert into archive (request, expires_at) values (${jsonbText(request)}::jsonb, ${afterMs(ttlMs)})
     returning id::text`;
   return row?.id ?? '';
 }
@@ -38,7 +39,7 @@ export async function saveArchivePlan(
   planned: { plan: object; sizeBytes: number; etag: string },
 ): Promise<boolean> {
   const rows = await tx.$queryRaw<unknown[]>`
-    update archive set state = 'planned', plan = ${JSON.stringify(planned.plan)}::jsonb,
+    update archive set state = 'planned', plan = ${jsonbText(planned.plan)}::jsonb,
            size_bytes = ${planned.sizeBytes}::bigint, etag = ${planned.etag}
      where id = ${archiveId}::uuid and state = 'queued'
     returning pg_notify('entrepot', 'archive:' || id)::text`;
@@ -52,7 +53,7 @@ export async function failArchive(
   error: { code: string; message: string },
 ): Promise<boolean> {
   const rows = await tx.$queryRaw<unknown[]>`
-    update archive set state = 'failed', error = ${JSON.stringify(error)}::jsonb
+    update archive set state = 'failed', error = ${jsonbText(error)}::jsonb
      where id = ${archiveId}::uuid and state = 'queued'
     returning pg_notify('entrepot', 'archive:' || id)::text`;
   return rows.length === 1;

@@ -1,5 +1,6 @@
 import type { Digest } from '@entrepot/oci';
 import { afterMs } from './database-time.js';
+import { jsonbText } from './jsonb-text.js';
 import type { PullFailure } from './pulls.js';
 import type { Tx } from './transaction.js';
 
@@ -76,18 +77,14 @@ export async function saveFetchUpload(tx: Tx, key: FetchKey, storageKey: string)
  * Writes down progress, renews the lease and the upload, and wakes those who watch, in one statement. Null when the
  * fetch is not ours any more, else whether a pull still waits for it.
  */
-export async function reportFetch(
-  tx: Tx,
-  key: FetchKey,
-  report: FetchReport,
-): Promise<{ wanted: boolean } | null> {
+export async function reportFetch(tx: Tx, key: FetchKey, report: FetchReport): Promise<{ wanted: boolean } | null> {
   const [row] = await tx.$queryRaw<{ ours: number; waiting: number }[]>`
     with ours as (
       update blob_fetch set bytes_done = ${report.bytesDone}::bigint, lease_until = ${afterMs(report.leaseMs)}
        where digest = ${key.digest} and epoch = ${key.epoch} and owner = ${key.owner} and state = 'running'
       returning storage_key),
     kept as (
-      update upload u set safe_bytes = ${report.safeBytes}::bigint, resume_state = ${JSON.stringify(report.resumeState)}::jsonb,
+      update upload u set safe_bytes = ${report.safeBytes}::bigint, resume_state = ${jsonbText(report.resumeState)}::jsonb,
              expires_at = ${afterMs(report.keepMs)}
         from ours where u.storage_key = ours.storage_key and u.owner = ${report.uploadOwner}),
     waiting as (
@@ -104,7 +101,7 @@ export async function requeueFetch(
   key: FetchKey,
   options: { waitMs: number; failedTries: number; waitError?: PullFailure },
 ): Promise<number | null> {
-  const waitError = options.waitError === undefined ? null : JSON.stringify(options.waitError);
+  const waitError = options.waitError === undefined ? null : jsonbText(options.waitError);
   const [row] = await tx.$queryRaw<{ attempts: number }[]>`
     update blob_fetch
        set state = 'queued', owner = null, lease_until = null, not_before = ${afterMs(options.waitMs)},

@@ -1,3 +1,4 @@
+import { jsonbText } from './jsonb-text.js';
 import type { Tx } from './transaction.js';
 
 /** Something that happened to an image, as `docker events` tells it. */
@@ -22,7 +23,7 @@ export async function insertEvents(tx: Tx, events: readonly NewEvent[]): Promise
   await tx.$queryRaw`
     with made as (
       insert into event (type, action, actor_id, attributes)
-        select * from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
+        select * from jsonb_to_recordset(${jsonbText(rows)}::jsonb)
                    as e (type text, action text, actor_id text, attributes jsonb)
         returning id)
     select pg_notify('entrepot', 'event')::text from made limit 1`;

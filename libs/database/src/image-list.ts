@@ -118,7 +118,8 @@ const hasChild = Prisma.sql`exists (select from image c where c.parent_id = i.id
 function conditions(filter: ImageListFilter, byName: boolean): Prisma.Sql[] {
   const { all, dangling, labels = [], beforeSeconds, sinceSeconds } = filter;
   const some = [...labels.map(hasLabel)];
-  if (byName) some.push(Prisma.sql`i.id in (select image_id from matched_tag union select image_id from matched_digest)`);
+  if (byName)
+    some.push(Prisma.sql`i.id in (select image_id from matched_tag union select image_id from matched_digest)`);
   if (dangling === true) some.push(Prisma.sql`not ${hasChild} and not ${hasTag}`);
   if (dangling === false) some.push(hasName);
   if (!all && dangling === undefined && !byName) some.push(Prisma.sql`not (${hasChild} and not ${hasName})`);

@@ -2,6 +2,7 @@
 // two wait for each other and never deadlock: whoever comes second sees what the first one left.
 import type { Digest } from '@entrepot/oci';
 import type { LabelFilter } from './image-list.js';
+import type { ImageVariant } from './image-names.js';
 import type { Tx } from './transaction.js';
 
 /** One name of an image: a tag or a digest of a repository. */
@@ -61,10 +62,14 @@ export async function listReleaseFacts(tx: Tx, ids: readonly Digest[]): Promise<
                         (select digest from manifest where image_id = i.id order by published_at desc, digest limit 1)
                   order by p.position) as "layerBytes"
       from image i where i.id = any(${wanted}::text[])`;
-  const [references, kept] = [await listReferences(tx, wanted), await countKeptLayers(tx, wanted)];
+  const references = new Map<Digest, ImageReference[]>();
+  for (const { imageId, ...reference } of await listReferences(tx, wanted)) {
+    references.set(imageId, [...(references.get(imageId) ?? []), reference]);
+  }
+  const kept = await countKeptLayers(tx, wanted);
   return images.map((image) => ({
     ...image,
-    references: references.filter(({ imageId }) => imageId === image.id),
+    references: references.get(image.id) ?? [],
     keptLayers: kept.get(image.id) ?? 0,
   }));
 }
@@ -81,23 +86,25 @@ function listReferences(tx: Tx, ids: Digest[]): Promise<(ImageReference & { imag
      order by (r.name || n.suffix) collate "C"`;
 }
 
-/** Compares from the top down; the index answers which images have all of the layers, the path query whether in this order. */
+/** The index answers which other images have all of these layers, the comparison whether they begin with them. */
 async function countKeptLayers(tx: Tx, ids: Digest[]): Promise<Map<Digest, number>> {
   const rows = await tx.$queryRaw<{ id: Digest; kept: number }[]>`
-    select i.id, k.kept
-      from image i
-      cross join lateral (
-        select n as kept
-          from generate_series(jsonb_array_length(i.config #> '{rootfs,diff_ids}'), 1, -1) n
-         where exists (
-           select from image o
-            where o.config #> '{rootfs,diff_ids}' @>
-                  jsonb_path_query_array(i.config #> '{rootfs,diff_ids}', '$[0 to $top]', jsonb_build_object('top', n - 1))
-              and jsonb_path_query_array(o.config #> '{rootfs,diff_ids}', '$[0 to $top]', jsonb_build_object('top', n - 1)) =
-                  jsonb_path_query_array(i.config #> '{rootfs,diff_ids}', '$[0 to $top]', jsonb_build_object('top', n - 1))
-              and o.id not in (select unnest(${ids}::text[])))
-         order by n desc limit 1) k
-     where i.id = any(${ids}::text[])`;
+    with stack as (
+      select i.id, n, jsonb_path_query_array(i.config #> '{rootfs,diff_ids}', '$[0 to $top]',
+                                             jsonb_build_object('top', n - 1)) as layers
+        from image i
+        cross join lateral generate_series(1, jsonb_array_length(coalesce(i.config #> '{rootfs,diff_ids}', '[]'))) n
+       where i.id = any(${ids}::text[])
+    ), kept as (
+      select s.layers from (select distinct n, layers from stack) s
+       where exists (
+         select from image o
+          where o.config #> '{rootfs,diff_ids}' @> s.layers
+            and jsonb_path_query_array(o.config #> '{rootfs,diff_ids}', '$[0 to $top]',
+                                       jsonb_build_object('top', s.n - 1)) = s.layers
+            and o.id not in (select unnest(${ids}::text[])))
+    )
+    select s.id, max(s.n) as kept from stack s join kept k on k.layers = s.layers group by s.id`;
   return new Map(rows.map(({ id, kept }) => [id, kept]));
 }
 
@@ -181,6 +188,21 @@ export async function deleteReferences(
     )
     delete from repository_manifest d using gone g
      where d.repository_id = g.repository_id and d.manifest_digest = g.digest and d.image_id = g.image_id`;
+}
+
+/** Lets the tags that show one image below an index show another one there. Returns the tags. */
+export async function showVariant(
+  tx: Tx,
+  repository: string,
+  { target, from, to }: { target: Digest; from: Digest; to: ImageVariant },
+): Promise<string[]> {
+  const rows = await tx.$queryRaw<{ name: string }[]>`
+    update tag t set shown_digest = ${to.manifestDigest}, image_id = ${to.imageId}, updated_at = now()
+      from repository r
+     where r.id = t.repository_id and r.name = ${repository}
+       and t.target_digest = ${target} and t.image_id = ${from}
+    returning t.name`;
+  return rows.map(({ name }) => name);
 }
 
 /**

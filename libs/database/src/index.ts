@@ -39,6 +39,7 @@ export {
   unadmitObject,
 } from './blobs.js';
 export { type Database, type DatabaseOptions, openDatabase } from './database.js';
+export { type DiskUsage, measureDiskUsage, measureSharedBytes } from './disk-usage.js';
 export { type EmbeddedPostgres, type EmbeddedPostgresOptions, startEmbeddedPostgres } from './embedded-postgres.js';
 export { EmbeddedPostgresError } from './embedded-postgres-error.js';
 export {
@@ -49,6 +50,40 @@ export {
   listEvents,
   type NewEvent,
 } from './events.js';
+export {
+  findCreationTime,
+  findImageDetail,
+  type ImageAncestor,
+  type ImageDetail,
+  type ImageLayer,
+  listAncestry,
+  listImageLayers,
+} from './image-detail.js';
+export { countImages, type ImageListFilter, type ImageSummary, type LabelFilter, listImages } from './image-list.js';
+export {
+  type FoundImage,
+  findImage,
+  findShownManifest,
+  getImage,
+  ImageNotFoundError,
+  type ImageVariant,
+  listVariants,
+  PlatformNotFoundError,
+} from './image-names.js';
+export {
+  deleteImages,
+  deleteReferences,
+  holdImage,
+  type ImageReference,
+  listImagesAndAncestors,
+  listPrunable,
+  listReleaseFacts,
+  lockImages,
+  type PruneFilter,
+  type ReleaseFacts,
+  showVariant,
+  tryLockPrune,
+} from './image-release.js';
 export {
   expireLeases,
   expireLeasesOf,
@@ -100,6 +135,7 @@ export {
   type PullState,
   sendPullBack,
 } from './pulls.js';
+export { InvalidPatternError, parseReferencePattern, type ReferencePattern } from './reference-filter.js';
 export { putRepositories } from './repositories.js';
 export {
   type BlobUse,
@@ -110,6 +146,7 @@ export {
   retryReviews,
 } from './reviews.js';
 export { notify, type Signals, type WaitOptions, type Watch } from './signals.js';
+export { findKnownKeys, listBlobsByKey } from './storage-keys.js';
 export { type MovedTag, putRepositoryManifests, putTags, type TagTarget } from './tags.js';
 export {
   deleteTombstones,

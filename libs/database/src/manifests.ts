@@ -1,4 +1,5 @@
 import type { Digest } from '@entrepot/oci';
+import { jsonbText } from './jsonb-text.js';
 import type { Tx } from './transaction.js';
 
 export type ManifestKind = 'image' | 'index' | 'artifact';
@@ -65,10 +66,10 @@ export async function findManifests(tx: Tx, digests: readonly Digest[]): Promise
  * now, and is locked, so that a removal that goes on either sees it used or has ended before.
  */
 export async function putManifests(tx: Tx, graph: ManifestGraph): Promise<void> {
-  const images = JSON.stringify(sortBy(graph.images.map(imageRecord), 'id'));
+  const images = jsonbText(sortBy(graph.images.map(imageRecord), 'id'));
   const manifests = sortBy(graph.manifests, 'digest');
-  const blobs = JSON.stringify(graph.blobs.map(blobRecord));
-  const children = JSON.stringify(graph.children.map(childRecord));
+  const blobs = jsonbText(graph.blobs.map(blobRecord));
+  const children = jsonbText(graph.children.map(childRecord));
   await tx.$executeRaw`
     with images as (
       insert into image (id, config, os, architecture, variant, labels, created_at)

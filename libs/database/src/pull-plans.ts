@@ -1,4 +1,5 @@
 import type { Digest } from '@entrepot/oci';
+import { jsonbText } from './jsonb-text.js';
 import type { Tx } from './transaction.js';
 
 export interface PlannedManifest {
@@ -53,7 +54,7 @@ export async function insertPlan(
                with ordinality as m (digest, media_type, bytes, position)),
     blobs as (
       insert into pull_blob (pull_id, position, blob_digest, size_bytes, media_type, urls, was_here)
-        select ${pullId}::uuid, b.* from jsonb_to_recordset(${JSON.stringify(blobs)}::jsonb)
+        select ${pullId}::uuid, b.* from jsonb_to_recordset(${jsonbText(blobs)}::jsonb)
                as b (position int, blob_digest text, size_bytes bigint, media_type text, urls text[], was_here boolean))
     update pull set state = ${state}, target_digest = ${plan.target}, shown_digest = ${plan.shown}
      where id = ${pullId}::uuid

@@ -1,6 +1,7 @@
 import type { Digest } from '@entrepot/oci';
 import { afterMs } from './database-time.js';
 import { Prisma } from './generated/client.js';
+import { jsonbText } from './jsonb-text.js';
 import type { Tx } from './transaction.js';
 
 export type PullKind = 'interactive' | 'batch';
@@ -129,7 +130,7 @@ export async function finishPull(
   pullId: string,
   end: { state: 'done' | 'failed' | 'cancelled'; outcome?: PullOutcome; error?: PullFailure },
 ): Promise<boolean> {
-  const error = end.error === undefined ? null : JSON.stringify(end.error);
+  const error = end.error === undefined ? null : jsonbText(end.error);
   const [row] = await tx.$queryRaw<{ ended: number }[]>`
     with ended as (
       update pull set state = ${end.state}, outcome = ${end.outcome ?? null}, error = ${error}::jsonb,

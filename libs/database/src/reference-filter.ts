@@ -119,7 +119,7 @@ function readCharacter(rest: string, glob: string): [part: GlobPart, length: num
 
 /** `[a-z]`, `[^abc]`; a class must not be empty, and `]` and `-` stand for themselves only behind a backslash. */
 function readClass(rest: string, glob: string): [part: GlobPart, length: number] {
-  const match = /^\[(\^?)((?:(?:\\.|[^\\\]-])(?:-(?:\\.|[^\\\]-]))?)+)\]/su.exec(rest);
+  const match = /^\[(\^|(?!\^))((?:(?:\\.|[^\\\]-])(?:-(?:\\.|[^\\\]-]))?)+)\]/su.exec(rest);
   if (!match) throw new InvalidPatternError(glob);
   const bounds = [...(match[2] as string).matchAll(/(\\.|[^\\])(?:-(\\.|[^\\]))?/gsu)].map(([, low = '', high = low]) =>
     [low, high].map((bound) => (bound.length > 1 && bound.startsWith('\\') ? bound.slice(1) : bound)),

@@ -70,10 +70,19 @@ async function instantiateEngine(): Promise<EngineModule> {
   const folder = dirname(createRequire(import.meta.url).resolve(moduleName));
   const bytes = await readFile(join(folder, 'schema_engine_bg.wasm'));
   const { WebAssembly: compiler } = globalThis as unknown as { WebAssembly: WasmCompiler };
-  const { instance } = await compiler.instantiate(bytes, { './schema_engine_bg.js': bindings });
+  const { instance } = await compiler.instantiate(bytes, { './schema_engine_bg.js': withoutTimers(bindings) });
   bindings.__wbg_set_wasm(instance.exports);
   (instance.exports.__wbindgen_start as () => void)();
   return bindings;
+}
+
+/** The engine leaves timers of ten seconds behind, for which a process would wait before it ends. */
+function withoutTimers(bindings: object): object {
+  const entries = Object.entries(bindings).map(([name, binding]) => {
+    if (!name.startsWith('__wbg_setTimeout_')) return [name, binding];
+    return [name, (...args: unknown[]) => (binding as (...args: unknown[]) => NodeJS.Timeout)(...args).unref()];
+  });
+  return Object.fromEntries(entries);
 }
 
 const finishMigration = 'update _prisma_migrations set finished_at = now() where finished_at is null';

@@ -1,4 +1,5 @@
 import type { Digest } from '@entrepot/oci';
+import { jsonbText } from './jsonb-text.js';
 import type { Tx } from './transaction.js';
 
 /** Where a tag is to point. */
@@ -22,7 +23,7 @@ export interface MovedTag {
 /** Sets tags, each at most once per call, and writes an event for every one whose target changes. */
 export async function putTags(tx: Tx, tags: readonly TagTarget[], pullId: string | null): Promise<MovedTag[]> {
   if (tags.length === 0) return [];
-  const rows = JSON.stringify(
+  const rows = jsonbText(
     tags.map((tag) => ({
       repository_id: String(tag.repositoryId),
       repository_name: tag.repositoryName,

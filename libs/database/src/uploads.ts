@@ -1,4 +1,5 @@
 import { afterMs } from './database-time.js';
+import { jsonbText } from './jsonb-text.js';
 import type { Tx } from './transaction.js';
 
 /** How far an upload got, for whoever goes on with it. */
@@ -34,7 +35,7 @@ export async function keepUpload(
   tx: Tx,
   upload: { storageKey: string; owner: string; ttlMs: number; progress?: UploadProgress },
 ): Promise<boolean> {
-  const state = upload.progress === undefined ? null : JSON.stringify(upload.progress.resumeState);
+  const state = upload.progress === undefined ? null : jsonbText(upload.progress.resumeState);
   const count = await tx.$executeRaw`
     update upload set expires_at = greatest(expires_at, ${afterMs(upload.ttlMs)}),
            resume_state = coalesce(${state}::jsonb, resume_state),

@@ -166,6 +166,11 @@ class ReleasableWorker extends Worker<unknown, unknown, string, IQueueBackend> {
   async release(): Promise<void> {
     await this.lockManager.close();
   }
+
+  /** BullMQ's five seconds would keep a process alive that wants to end. */
+  protected override checkConnectionError<R>(check: () => Promise<R>): Promise<R | undefined> {
+    return super.checkConnectionError(check, this.opts.runRetryDelay);
+  }
 }
 
 function abort(run: Run, cause: AbortCause, reason: string): void {

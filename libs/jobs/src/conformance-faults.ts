@@ -90,7 +90,7 @@ export function describeQueueFaults(technology: string, startServer: () => Promi
       await sleep(commitDelayMs);
       await server.crash();
       const errors: Error[] = [];
-      const queue = open({ onError: (error) => errors.push(error) });
+      const queue = open({ onError: (error) => errors.push(error), timings: { answerMs: 500 } });
       let runs = 0;
       queue.work(job, async () => void runs++);
       await expect(queue.enqueue(job, { id: 'b' })).rejects.toMatchObject({ code: 'QUEUE_UNAVAILABLE' });
@@ -98,7 +98,7 @@ export function describeQueueFaults(technology: string, startServer: () => Promi
       await queue.waitReady();
       await until(() => runs >= 1);
       expect(errors.length).toBeLessThan(20);
-    }, 20_000);
+    });
 
     it('closes within a second when the backend is gone, whatever runs', async () => {
       const job = newJob();
@@ -243,11 +243,14 @@ async function takeAndDie(url: string, name: string): Promise<void> {
   await worker.close(true);
 }
 
-/** Moves the active job back to the waiting ones behind the worker's back. */
+/** Makes a worker lose its lock, as it does when its process or the backend stood still for too long. */
 async function takeAway(url: string, name: string): Promise<void> {
-  const queue = url.startsWith('redis')
-    ? new Queue(name, { connection: { url }, prefix: 'entrepot' })
-    : new Queue(name, { connection: url }, createPostgresBackend);
+  if (url.startsWith('redis')) {
+    const queue = new Queue(name, { connection: { url }, prefix: 'entrepot' });
+    await (await queue.getBackend().client).del(`${queue.toKey('job-a')}:lock`);
+    return queue.close();
+  }
+  const queue = new Queue(name, { connection: url }, createPostgresBackend);
   const [job] = await queue.getActive();
   await job?.moveToWait('0');
   await queue.close();
@@ -256,10 +259,11 @@ async function takeAway(url: string, name: string): Promise<void> {
 /** A loopback relay that can stop passing bytes without closing anything. */
 export async function openProxy(url: string) {
   const target = new URL(url);
+  const { hostname, port } = target;
   const sockets = new Set<Socket>();
   let frozen = false;
   const relay = createServer((from) => {
-    const to = connect(Number(target.port), target.hostname);
+    const to = connect(Number(port), hostname);
     for (const [socket, other] of [
       [from, to],
       [to, from],

@@ -56,7 +56,10 @@ export function describeJobQueue(technology: string, startServer: () => Promise<
         const queue = open();
         const seen: string[] = [];
         const ids = Array.from({ length: 1_200 }, (_, index) => `n${index}`);
-        await queue.enqueueMany(job, [...ids, ...ids].map((id) => ({ id })));
+        await queue.enqueueMany(
+          job,
+          [...ids, ...ids].map((id) => ({ id })),
+        );
         expect((await queue.queueCounts())[job.name]).toMatchObject({ waiting: ids.length });
         queue.work(job, async ({ id }) => void seen.push(id), { concurrency: 20 });
         await until(() => seen.length >= ids.length);
@@ -80,7 +83,10 @@ export function describeJobQueue(technology: string, startServer: () => Promise<
           },
           { concurrency: 3 },
         );
-        await queue.enqueueMany(job, ['a', 'b', 'c', 'd', 'e', 'f', 'g'].map((id) => ({ id })));
+        await queue.enqueueMany(
+          job,
+          ['a', 'b', 'c', 'd', 'e', 'f', 'g'].map((id) => ({ id })),
+        );
         await until(() => done === 7);
         expect(most).toBe(3);
       });

@@ -1,9 +1,33 @@
 import { describeWith, startRedis } from '@entrepot/testing';
-import { describeJobQueue, type QueueServer } from './conformance.js';
+import { Redis } from 'ioredis';
+import { describeJobQueue, newJob, type QueueServer } from './conformance.js';
 import { describeQueueFaults } from './conformance-faults.js';
+import { openQueue } from './open-queue.js';
 
 describeWith('redis', 'Redis', () => {
-  const start = async () => (await startRedis()) as QueueServer;
   describeJobQueue('Redis', start);
   describeQueueFaults('Redis', start);
+
+  it('has two connections for a process and one for each of its workers, and none after closing', async () => {
+    const server = await start();
+    const observer = new Redis(server.url);
+    const connections = async () =>
+      String(await observer.client('LIST'))
+        .trim()
+        .split('\n').length - 1;
+    const before = await connections();
+    const queue = openQueue(server.url);
+    for (let n = 0; n < 3; n++) queue.work(newJob(), async () => {});
+    await queue.waitReady();
+    await queue.enqueue(newJob(), { id: 'a' });
+    expect((await connections()) - before).toBe(5);
+    await queue.close();
+    expect((await connections()) - before).toBe(0);
+    observer.disconnect();
+    await server.stop();
+  });
 });
+
+async function start(): Promise<QueueServer> {
+  return (await startRedis()) as QueueServer;
+}

@@ -64,7 +64,8 @@ class RedisBackend implements QueueBackend {
   }
 
   #connect(options: RedisOptions): Redis {
-    const client = new Redis(this.url, { ...options, connectTimeout: this.timings.answerMs, retryStrategy });
+    const patience = { connectTimeout: this.timings.answerMs, disconnectTimeout: 200, retryStrategy };
+    const client = new Redis(this.url, { ...options, ...patience });
     const duplicate = client.duplicate.bind(client);
     client.duplicate = ((changes) => this.#track(duplicate(changes))) as typeof client.duplicate;
     return this.#track(client);

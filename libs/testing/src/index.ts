@@ -9,10 +9,13 @@ export {
   type LayerRecipe,
 } from './image/layer.js';
 export { type BuiltImage, buildImage, type ImageRecipe } from './image-factory.js';
+export { checkInvariants } from './invariants.js';
 export { type MinioServer, startMinio } from './minio-server.js';
 export { available, describeWith, findProgram, type OptionalGroup, whyMissing } from './optional.js';
+export { createTestDatabase, type TestDatabase } from './postgres.js';
 export { type PostgresServer, startPostgres } from './postgres-server.js';
 export { type RedisServer, startRedis } from './redis-server.js';
+export { type SeededImage, type SeedIndexRecipe, type SeedRecipe, seedImage, seedIndex } from './seed-images.js';
 export type { Fault, FaultMatch, Faults, RequestKind } from './upstream/faults.js';
 export {
   type RecordedRequest,
@@ -21,3 +24,4 @@ export {
   type UpstreamOptions,
   type UpstreamRegistry,
 } from './upstream-registry.js';
+export { bytesOf, type ContentLab, fetchBytes, openContentLab, planOf, pullImage } from './content-lab.js';

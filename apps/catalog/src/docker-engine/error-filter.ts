@@ -13,7 +13,8 @@ export class EngineErrorFilter implements ExceptionFilter {
     const request = host.switchToHttp().getRequest<FastifyRequest>();
     const reply = host.switchToHttp().getResponse<FastifyReply>();
     const { status, message, isFault } = answerTo(error);
-    if (isFault) this.logger.error({ err: error, method: request.method, url: request.url.split('?')[0] }, 'request failed');
+    if (isFault)
+      this.logger.error({ err: error, method: request.method, url: request.url.split('?')[0] }, 'request failed');
     if (reply.sent || reply.raw.headersSent) {
       // Too late for a status: a cut connection is the only thing a client cannot take for success.
       reply.raw.destroy();

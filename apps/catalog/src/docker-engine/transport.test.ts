@@ -8,7 +8,11 @@ describe('transport', () => {
   let url: string;
 
   beforeAll(async () => {
-    const parts = { logger: createLogger({ service: 'test', level: 'silent' }), metrics: createMetrics('test'), health: createHealth() };
+    const parts = {
+      logger: createLogger({ service: 'test', level: 'silent' }),
+      metrics: createMetrics('test'),
+      health: createHealth(),
+    };
     app = await createCatalog(parts as CatalogParts);
     await app.listen({ host: '127.0.0.1', port: 0 });
     url = await app.getUrl();
@@ -44,7 +48,11 @@ describe('transport', () => {
   });
 
   it('knows a wrong method as little as a wrong path, and gives neither the usual headers', async () => {
-    for (const [method, path] of [['PUT', '/version'], ['HEAD', '/version'], ['GET', '/v1.41/nosuch']] as const) {
+    for (const [method, path] of [
+      ['PUT', '/version'],
+      ['HEAD', '/version'],
+      ['GET', '/v1.41/nosuch'],
+    ] as const) {
       const answer = await fetch(url + path, { method });
       expect([answer.status, answer.headers.get('api-version')]).toEqual([404, null]);
     }

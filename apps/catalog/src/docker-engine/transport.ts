@@ -16,7 +16,11 @@ export function createTransport(): FastifyAdapter {
     rewriteUrl: (request) => routeUrl(request.method ?? 'GET', request.url ?? '/'),
     frameworkErrors: (error, _request, reply) => {
       const body = `${JSON.stringify({ message: error.message })}\n`;
-      void reply.code(error.statusCode ?? 400).header('content-type', 'application/json').serializer(String).send(body);
+      void reply
+        .code(error.statusCode ?? 400)
+        .header('content-type', 'application/json')
+        .serializer(String)
+        .send(body);
     },
   });
   const fastify = adapter.getInstance();

@@ -117,8 +117,8 @@ class FilesystemUpload implements Upload {
   async #publish(): Promise<void> {
     if (this.#phase === 'committed') return;
     if (this.#phase === 'ended') throw new BlobUploadLostError(this.place.key);
-    if (this.#acceptedBytes !== this.sizeBytes) throw this.#sizeMismatch();
     await this.#file.flush();
+    if (this.#acceptedBytes !== this.sizeBytes) throw this.#sizeMismatch();
     await this.handle.datasync();
     await moveIntoPlace(this.path, this.place);
     await this.#file.close();

@@ -143,9 +143,9 @@ export class MultipartUpload implements Upload {
   async #publish(): Promise<void> {
     if (this.#phase === 'committed') return;
     if (this.#phase === 'ended') throw new BlobUploadLostError(this.key);
-    if (this.#acceptedBytes !== this.sizeBytes) throw this.#sizeMismatch();
     await this.#settled();
     if (this.#failure !== null) throw this.#failure.error;
+    if (this.#acceptedBytes !== this.sizeBytes) throw this.#sizeMismatch();
     this.#wasCompleting = true;
     await retried(this.options.retryDelaysMs, () => this.#complete(), this.#cancel.signal);
     this.#phase = 'committed';

@@ -1,0 +1,113 @@
+import { failPull, getPull, PullEndedError, parkPull, savePlan } from '@entrepot/content';
+import type { PullRow } from '@entrepot/database';
+import { fetchBlob, type JobContext, publishPull as publishPullJob } from '@entrepot/jobs';
+import {
+  defaultPlatform,
+  type Digest,
+  type ImageManifest,
+  isForeignLayerType,
+  isImageConfigType,
+  isRunnableImage,
+  parsePlatform,
+} from '@entrepot/oci';
+import { RegistryError, RegistryLimitedError } from '@entrepot/registry-client';
+import { type ChosenImage, chooseManifest } from './choose-manifest.js';
+import { PullDocuments } from './find-target.js';
+import type { PullerParts } from './parts.js';
+import { publishPull } from './publish-pull.js';
+import { describeFailure, isFinal, UnsupportedImageError, waitLine } from './pull-failure.js';
+
+/** What a batch does with a registry that cannot be reached: so often again, with growing waits. */
+const batchTries = 5;
+const firstBatchWaitMs = 5_000;
+const batchPriority = 10;
+
+/** Finds out what a pull needs and has it fetched, or published when all of it is here. */
+export async function resolvePull(
+  parts: PullerParts,
+  { pullId }: { pullId: string },
+  job: Pick<JobContext, 'signal' | 'lastAttempt'>,
+): Promise<void | { retryAt: Date }> {
+  const pull = await findQueued(parts, pullId);
+  if (!pull) return;
+  try {
+    const documents = new PullDocuments(parts, pull, job.signal);
+    const target = await documents.target();
+    const chosen = await chooseManifest(target, wantedPlatform(pull), documents);
+    checkSupported(chosen.shown);
+    await startFetching(parts, pull, chosen);
+  } catch (error) {
+    return await giveUpOrWait(parts, pull, error, job);
+  }
+}
+
+async function findQueued(parts: PullerParts, pullId: string): Promise<PullRow | null> {
+  try {
+    const pull = await getPull(parts.content, pullId);
+    return pull.state === 'queued' ? pull : null;
+  } catch (error) {
+    if (error instanceof PullEndedError) return null;
+    throw error;
+  }
+}
+
+const wantedPlatform = (pull: PullRow) => (pull.platform === null ? defaultPlatform : parsePlatform(pull.platform));
+
+function checkSupported(image: ImageManifest): void {
+  if (!isImageConfigType(image.config.mediaType)) throw new UnsupportedImageError(image.config.mediaType);
+  const odd = image.layers.find((layer) => isForeignLayerType(layer.mediaType) || !isRunnableImage({ ...image, layers: [layer] }));
+  if (odd) throw new UnsupportedImageError(odd.mediaType);
+}
+
+async function startFetching(parts: PullerParts, pull: PullRow, chosen: ChosenImage): Promise<void> {
+  const { config, layers } = chosen.shown;
+  const { missing, complete, duePulls } = await savePlan(parts.content, pull.id, {
+    target: (chosen.path[0] as { digest: Digest }).digest,
+    shown: (chosen.path.at(-1) as { digest: Digest }).digest,
+    manifests: chosen.path,
+    blobs: [config, ...layers],
+  });
+  if (complete) await publishPull(parts, { pullId: pull.id });
+  await parts.queue.enqueueMany(
+    fetchBlob,
+    largestFirst(chosen.shown, missing).map((digest) => ({ digest })),
+    pull.kind === 'batch' ? { priority: batchPriority } : {},
+  );
+  await parts.queue.enqueueMany(publishPullJob, duePulls.map((pullId) => ({ pullId })));
+}
+
+/** The config tells early whether all of it makes sense; the largest layer decides when it ends. */
+function largestFirst({ config, layers }: ImageManifest, missing: readonly Digest[]): Digest[] {
+  const sizes = new Map(layers.map((layer) => [layer.digest, layer.sizeBytes]));
+  sizes.set(config.digest, Number.POSITIVE_INFINITY);
+  return [...missing].sort((a, b) => (sizes.get(b) ?? 0) - (sizes.get(a) ?? 0));
+}
+
+async function giveUpOrWait(
+  parts: PullerParts,
+  pull: PullRow,
+  error: unknown,
+  job: Pick<JobContext, 'signal' | 'lastAttempt'>,
+): Promise<void | { retryAt: Date }> {
+  if (error instanceof PullEndedError) return;
+  if (job.signal.aborted) throw error;
+  if (error instanceof RegistryLimitedError) return park(parts, pull, error.until, waitLine(error), error);
+  if (error instanceof RegistryError && error.retryable && pull.kind === 'batch' && pull.attempts + 1 < batchTries) {
+    return park(parts, pull, new Date(Date.now() + firstBatchWaitMs * 2 ** pull.attempts), error.message, error);
+  }
+  if (!isFinal(error) && !job.lastAttempt) throw error;
+  parts.logger.info({ pullId: pull.id, reference: pull.reference, err: error }, 'pull failed');
+  await failPull(parts.content, pull.id, describeFailure(error));
+}
+
+async function park(
+  parts: PullerParts,
+  pull: PullRow,
+  until: Date,
+  line: string,
+  error: RegistryError,
+): Promise<void | { retryAt: Date }> {
+  const failed = !(error instanceof RegistryLimitedError);
+  const { ended } = await parkPull(parts.content, pull.id, { until, line, failed, error: describeFailure(error) });
+  return ended ? undefined : { retryAt: until };
+}

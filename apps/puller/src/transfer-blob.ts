@@ -1,0 +1,159 @@
+import {
+  BlobMismatchError,
+  type FetchClaim,
+  FetchLostError,
+  type FetchSource,
+  fetchCancelTopic,
+  type Ingest,
+  noteFetch,
+  openFetchIngest,
+  reportFetch,
+  type StoredObject,
+} from '@entrepot/content';
+import { shortDigest } from '@entrepot/oci';
+import { ContentMismatchError, type RequestContext, RegistryError } from '@entrepot/registry-client';
+import { openCredential, type PullerParts } from './parts.js';
+
+const reportEveryMs = 200;
+/** Without progress the claim must be renewed all the same. */
+const renewEveryMs = 5_000;
+
+/**
+ * Brings one blob into the store while it is downloaded, going on where somebody left off. Wrong bytes are thrown away
+ * and asked for once more, from the first byte and from the registry itself.
+ *
+ * @throws {FetchUnwantedError} no pull waits for it any more; what came is kept for a while
+ * @throws {FetchLostError} another worker has it
+ */
+export async function transferBlob(
+  parts: PullerParts,
+  claim: FetchClaim,
+  source: FetchSource,
+  signal: AbortSignal,
+): Promise<StoredObject> {
+  try {
+    return await transferOnce(parts, claim, source, { signal });
+  } catch (error) {
+    if (!(error instanceof BlobMismatchError || error instanceof ContentMismatchError)) throw error;
+    parts.logger.warn({ digest: claim.digest, repository: source.repository, err: error }, 'wrong bytes, starting again');
+    return await transferOnce(parts, claim, source, { signal, withoutMirrors: true, fresh: true });
+  }
+}
+
+async function transferOnce(
+  parts: PullerParts,
+  claim: FetchClaim,
+  source: FetchSource,
+  options: { signal: AbortSignal; withoutMirrors?: boolean; fresh?: boolean },
+): Promise<StoredObject> {
+  const credential = openCredential(parts, source.credential);
+  const ingest = await openFetchIngest(parts.content, claim, { fresh: options.fresh });
+  const reports = new FetchReports(parts, claim, ingest);
+  try {
+    await parts.registry.downloadBlob(source.repository, source.descriptor, {
+      fromByte: ingest.offsetBytes,
+      onChunk: (chunk) => {
+        reports.bytesDone += chunk.length;
+        return ingest.write(chunk);
+      },
+      credential,
+      withoutMirrors: options.withoutMirrors,
+      signal: AbortSignal.any([options.signal, reports.signal]),
+      onRetry: (retry) => void tellRetry(parts, claim, retry),
+    });
+    return await ingest.finish();
+  } catch (error) {
+    const reason = reports.signal.aborted ? reports.signal.reason : error;
+    await (isWorthKeeping(reason, reports.bytesDone) ? ingest.suspend() : ingest.abort());
+    throw reason;
+  } finally {
+    await reports.stop();
+  }
+}
+
+/** Only bytes that nobody doubts are worth a second look. */
+function isWorthKeeping(error: unknown, bytesDone: number): boolean {
+  if (error instanceof FetchLostError) return true;
+  const isDoubtful = error instanceof BlobMismatchError || (error instanceof RegistryError && !error.retryable);
+  return bytesDone > 0 && !isDoubtful;
+}
+
+async function tellRetry(
+  { content, logger }: PullerParts,
+  { digest }: FetchClaim,
+  retry: Parameters<NonNullable<RequestContext['onRetry']>>[0],
+): Promise<void> {
+  const seconds = Math.max(1, Math.round(retry.delayMs / 1_000));
+  const line = `Retrying in ${seconds} second${seconds === 1 ? '' : 's'} (${retry.host}: ${retry.reason})`;
+  await noteFetch(content, digest, `${shortDigest(digest)}: ${line}`).catch((error: unknown) => logger.warn({ err: error }, 'no line for a retry'));
+}
+
+/** Says how far a fetch is, keeps its claim, and stops it when nobody wants it or somebody else has it. */
+class FetchReports {
+  bytesDone: number;
+  readonly #stopping = new AbortController();
+  readonly #timer: NodeJS.Timeout;
+  readonly #unsubscribe: () => void;
+  #reportedBytes = -1;
+  #reportedAtMs = performance.now();
+  #running: Promise<void> | undefined;
+  #stopped = false;
+
+  constructor(
+    private readonly parts: PullerParts,
+    private readonly claim: FetchClaim,
+    private readonly ingest: Ingest,
+  ) {
+    this.bytesDone = ingest.offsetBytes;
+    this.#timer = setInterval(() => this.#tick(), reportEveryMs);
+    this.#unsubscribe = parts.content.database.signals.on(fetchCancelTopic(claim.digest), () => this.#start());
+  }
+
+  /** Aborted with the reason why the fetch must end. */
+  get signal(): AbortSignal {
+    return this.#stopping.signal;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearInterval(this.#timer);
+    this.#unsubscribe();
+    await this.#running;
+  }
+
+  #tick(): void {
+    const isSilent = this.bytesDone === this.#reportedBytes && performance.now() - this.#reportedAtMs < renewEveryMs;
+    if (!isSilent) this.#start();
+  }
+
+  #start(): void {
+    if (this.#stopped || this.#running) return;
+    this.#running = this.#report().finally(() => {
+      this.#running = undefined;
+    });
+  }
+
+  async #report(): Promise<void> {
+    const { bytesDone } = this;
+    try {
+      const { wanted } = await reportFetch(this.parts.content, this.claim, { bytesDone, ...this.ingest.state() });
+      this.#reportedBytes = bytesDone;
+      this.#reportedAtMs = performance.now();
+      if (!wanted) this.#stopping.abort(new FetchUnwantedError(this.claim.digest));
+    } catch (error) {
+      if (error instanceof FetchLostError) this.#stopping.abort(error);
+      else this.parts.logger.warn({ digest: this.claim.digest, err: error }, 'progress of a fetch was not written down');
+    }
+  }
+}
+
+/** Nobody waits for the blob any more. */
+export class FetchUnwantedError extends Error {
+  override readonly name = 'FetchUnwantedError';
+  readonly code = 'FETCH_UNWANTED' as const;
+  readonly retryable = false;
+
+  constructor(readonly digest: string) {
+    super(`no pull waits for ${digest} any more`);
+  }
+}

@@ -1,0 +1,151 @@
+import {
+  insertEvents,
+  type ManifestGraph,
+  type ManifestRow,
+  type MovedTag,
+  type NewEvent,
+  putManifests,
+  putRepositories,
+  putRepositoryManifests,
+  putTags,
+  type Tx,
+} from '@entrepot/database';
+import { type Digest, familiarRepository } from '@entrepot/oci';
+import { describeManifests, type PublishedManifest } from './describe-image.js';
+import { InvalidImageError } from './errors.js';
+
+/** A name an image gets. */
+export interface PublishedName {
+  /** Full name, `docker.io/library/redis`. */
+  repository: string;
+  /** None when it is known by digest only. */
+  tag?: string;
+}
+
+/** One image and what it is called. All its blobs are stored, and held or leased by the caller. */
+export interface PublishedImage {
+  names: readonly PublishedName[];
+  /** What the name stands for upstream: an index, or the image's manifest itself. */
+  target: Digest;
+  /** The manifest of the platform that commands show. */
+  shown: Digest;
+  /** Target, shown, and whatever else of the index is complete. */
+  manifests: readonly PublishedManifest[];
+  /** The bytes came under these names from a registry, so the target's digest is a RepoDigest. */
+  fromRegistry: boolean;
+}
+
+export interface PublishOptions {
+  /** What `docker events` calls it. */
+  action: 'pull' | 'load' | 'import' | 'create';
+  pullId?: string;
+}
+
+/** What an image became. */
+export interface PublishResult {
+  imageId: Digest;
+  tags: MovedTag[];
+  /** A tag is new or shows another image, or the digest is new in its repository. */
+  changed: boolean;
+}
+
+/**
+ * Makes images visible: manifests with their links, images, tags, what happened to the tags, and events. In the
+ * caller's transaction, so all of it or nothing; publishing again what is there changes nothing.
+ *
+ * @throws {InvalidImageError} the manifests given do not make these images
+ */
+export async function publishImages(
+  tx: Tx,
+  images: readonly PublishedImage[],
+  options: PublishOptions,
+): Promise<PublishResult[]> {
+  const graph = describeManifests(images.flatMap(({ manifests }) => manifests));
+  const imageIds = images.map((image) => imageIdOf(image, graph));
+  const repositories = await putRepositories(
+    tx,
+    images.flatMap(({ names }) => names.map(({ repository }) => repository)),
+  );
+  await putManifests(tx, graph);
+  const moved = await moveTags(tx, images, imageIds, repositories, options);
+  const results: PublishResult[] = [];
+  for (const [index, image] of images.entries()) {
+    const imageId = imageIds[index] as Digest;
+    const tags = moved.filter((tag) => image.names.some((name) => isNameOf(name, tag)));
+    const newLinks = await linkRepositories(tx, image, imageId, repositories);
+    const isNewByDigest = image.names.some(({ tag }) => tag === undefined) && newLinks > 0;
+    const changed = isNewByDigest || tags.some(({ previousImageId }) => previousImageId !== imageId);
+    results.push({ imageId, tags, changed });
+  }
+  await insertEvents(
+    tx,
+    images.flatMap((image, index) => eventsOf(image, imageIds[index] as Digest, graph, options)),
+  );
+  return results;
+}
+
+function imageIdOf(image: PublishedImage, graph: ManifestGraph): Digest {
+  const find = (digest: Digest): ManifestRow => {
+    const found = graph.manifests.find((manifest) => manifest.digest === digest);
+    if (found === undefined) throw new InvalidImageError(image.target, `manifest ${digest} is missing`);
+    return found;
+  };
+  find(image.target);
+  const { imageId } = find(image.shown);
+  if (imageId === null) throw new InvalidImageError(image.target, `${image.shown} is no image`);
+  return imageId;
+}
+
+async function moveTags(
+  tx: Tx,
+  images: readonly PublishedImage[],
+  imageIds: readonly Digest[],
+  repositories: ReadonlyMap<string, bigint>,
+  { pullId }: PublishOptions,
+): Promise<MovedTag[]> {
+  const targets = images.flatMap(({ names, target, shown }, index) =>
+    names.flatMap(({ repository, tag }) => {
+      const repositoryId = repositories.get(repository) as bigint;
+      const imageId = imageIds[index] as Digest;
+      const moved = { repositoryId, repositoryName: repository, target, shown, imageId };
+      return tag === undefined ? [] : [{ ...moved, name: tag }];
+    }),
+  );
+  // A tag that several images claim goes to the last of them.
+  const last = new Map(targets.map((target) => [`${target.repositoryName}:${target.name}`, target]));
+  return await putTags(tx, [...last.values()], pullId ?? null);
+}
+
+function isNameOf(name: PublishedName, tag: MovedTag): boolean {
+  return name.repository === tag.repositoryName && name.tag === tag.name;
+}
+
+async function linkRepositories(
+  tx: Tx,
+  image: PublishedImage,
+  imageId: Digest,
+  repositories: ReadonlyMap<string, bigint>,
+): Promise<number> {
+  if (!image.fromRegistry) return 0;
+  const ids = new Set(image.names.map(({ repository }) => repositories.get(repository) as bigint));
+  const links = [...ids].map((repositoryId) => ({ repositoryId, manifestDigest: image.target, imageId }));
+  return await putRepositoryManifests(tx, links);
+}
+
+/** As Docker tells them: a pull by its reference, everything else by the image. */
+function eventsOf(
+  image: PublishedImage,
+  imageId: Digest,
+  graph: ManifestGraph,
+  { action }: PublishOptions,
+): NewEvent[] {
+  const labels = graph.images.find(({ id }) => id === imageId)?.labels ?? {};
+  if (action !== 'pull') {
+    return [{ type: 'image', action, actorId: imageId, attributes: { ...labels, name: imageId } }];
+  }
+  return image.names.map(({ repository, tag }) => {
+    const name = familiarRepository(repository);
+    const actorId = tag === undefined ? `${name}@${image.target}` : `${name}:${tag}`;
+    return { type: 'image', action, actorId, attributes: { ...labels, name } };
+  });
+}

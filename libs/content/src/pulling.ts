@@ -1,0 +1,213 @@
+import { randomUUID } from 'node:crypto';
+import {
+  addPullEvents,
+  countWatchers,
+  delayPull,
+  deleteWatcher,
+  findPull as findPullRow,
+  finishPull,
+  insertPlan,
+  insertPull,
+  insertWatcher,
+  joinPull,
+  leaseBlobs,
+  listMissingBlobs,
+  lockFetchesOf,
+  lockPull,
+  type PullFailure,
+  type PullKind,
+  type PullRequest,
+  type PullRow,
+  queueFetches,
+  renewWatcher as renewWatcherRow,
+  type Tx,
+} from '@entrepot/database';
+import type { Digest } from '@entrepot/oci';
+import { settleFetches } from './admit.js';
+import { type ContentContext, pullLeaseMs, pullOwner } from './context.js';
+import { endPulls, waitsTooLong } from './end-pull.js';
+import { PullEndedError } from './errors.js';
+
+/** Who watches a pull renews so often at least, else counts as gone. */
+export const watcherTtlMs = 60_000;
+
+export interface NewPull {
+  /** Full name with tag or digest. */
+  reference: string;
+  /** Normalised; null for the platform of the service. */
+  platform: string | null;
+  kind: PullKind;
+  /** From the secret box: the sealed credential and its fingerprint. Pulls with different credentials stay apart. */
+  credential?: { sealed: Buffer; fingerprint: string };
+}
+
+/** What a pull needs, as its resolution found out. */
+export interface PullPlan {
+  target: Digest;
+  shown: Digest;
+  /** The target first. */
+  manifests: readonly { digest: Digest; mediaType: string; bytes: Uint8Array }[];
+  /** Configs and layers in their order; one that is named twice counts once. */
+  blobs: readonly { digest: Digest; sizeBytes: number; mediaType: string; urls?: readonly string[] }[];
+}
+
+/**
+ * Joins the unfinished pull of the same reference, platform and credential, or creates one. A batch has no watcher and
+ * keeps a pull it joined from being cancelled.
+ */
+export async function startPull(
+  context: ContentContext,
+  pull: NewPull,
+): Promise<{ pullId: string; watcherId: string; created: boolean }> {
+  const request: PullRequest = {
+    reference: pull.reference,
+    platform: pull.platform,
+    kind: pull.kind,
+    credential: pull.credential?.sealed ?? null,
+    credentialKey: pull.credential?.fingerprint ?? '',
+  };
+  const watcherId = randomUUID();
+  return await context.database.transaction(async (tx) => {
+    const { pullId, created } = await insertOrJoin(tx, request);
+    if (pull.kind === 'interactive') await insertWatcher(tx, { pullId, id: watcherId, ttlMs: watcherTtlMs });
+    return { pullId, watcherId, created };
+  });
+}
+
+/** The pull found unfinished may end before it is locked; then the next round makes a new one. */
+async function insertOrJoin(tx: Tx, request: PullRequest): Promise<{ pullId: string; created: boolean }> {
+  for (;;) {
+    const inserted = await insertPull(tx, request);
+    if (inserted !== null) return { pullId: inserted, created: true };
+    const joined = await joinPull(tx, request);
+    if (joined !== null) return { pullId: joined, created: false };
+  }
+}
+
+/** The pull as it stands. @throws {PullEndedError} there is none */
+export async function getPull(context: ContentContext, pullId: string): Promise<PullRow> {
+  const pull = await findPullRow(context.database.prisma, pullId);
+  if (pull === null) throw new PullEndedError(pullId, 'forgotten');
+  return pull;
+}
+
+/** Says that somebody still watches; more often than `watcherTtlMs`. False when the watcher was given up. */
+export async function renewWatcher(context: ContentContext, pullId: string, watcherId: string): Promise<boolean> {
+  return await renewWatcherRow(context.database.prisma, { pullId, id: watcherId, ttlMs: watcherTtlMs });
+}
+
+/** The last watcher who leaves an interactive pull cancels it. Idempotent. */
+export async function leavePull(
+  context: ContentContext,
+  pullId: string,
+  watcherId: string,
+): Promise<{ cancelled: boolean }> {
+  return await context.database.transaction(async (tx) => {
+    await deleteWatcher(tx, pullId, watcherId);
+    return { cancelled: await cancelUnwatched(tx, pullId) };
+  });
+}
+
+/** Cancels an interactive pull that nobody watches. */
+export async function cancelUnwatched(tx: Tx, pullId: string): Promise<boolean> {
+  // Fetch rows before the pull row, as everywhere; only then is it certain who watches.
+  await lockFetchesOf(tx, [pullId]);
+  const pull = await lockPull(tx, pullId);
+  if (pull?.kind !== 'interactive' || (await countWatchers(tx, pullId)) > 0) return false;
+  return (await endPulls(tx, [pullId], { state: 'cancelled' })).length === 1;
+}
+
+/** Cancels a pull of any kind, whoever watches. Idempotent; false when it had ended already. */
+export async function cancelPull(context: ContentContext, pullId: string): Promise<boolean> {
+  return await context.database.transaction(
+    async (tx) => (await endPulls(tx, [pullId], { state: 'cancelled' })).length === 1,
+  );
+}
+
+/**
+ * Writes down what a queued pull needs: leases for what is here, fetches for what is not. `missing` are the blobs to
+ * fetch; `complete` means that nothing is missing and the pull can be published. Idempotent: a pull with a plan keeps
+ * it. `duePulls` are others that turned out complete on the way.
+ *
+ * @throws {PullEndedError} cancelled, failed or done meanwhile
+ */
+export async function savePlan(
+  context: ContentContext,
+  pullId: string,
+  plan: PullPlan,
+): Promise<{ missing: Digest[]; complete: boolean; duePulls: string[] }> {
+  const blobs = [...new Map(plan.blobs.map((blob) => [blob.digest, blob])).values()];
+  return await context.database.transaction(async (tx) => {
+    const pull = await lockPull(tx, pullId);
+    if (pull === null) throw new PullEndedError(pullId, 'forgotten');
+    if (pull.state !== 'queued') return await existingPlan(tx, pull);
+    const digests = blobs.map(({ digest }) => digest);
+    const here = new Set(await leaseBlobs(tx, pullOwner(pullId), digests, pullLeaseMs));
+    const absent = blobs.filter(({ digest }) => !here.has(digest));
+    const { missing, duePulls } = await queueMissing(tx, pullId, absent);
+    const planned = blobs.map((blob) => ({
+      ...blob,
+      urls: [...(blob.urls ?? [])],
+      wasHere: !missing.includes(blob.digest),
+    }));
+    const complete = missing.length === 0;
+    await insertPlan(tx, pullId, { ...plan, blobs: planned }, complete ? 'publishing' : 'fetching');
+    return { missing, complete, duePulls };
+  });
+}
+
+async function existingPlan(tx: Tx, pull: PullRow): Promise<{ missing: Digest[]; complete: boolean; duePulls: [] }> {
+  if (pull.state !== 'fetching' && pull.state !== 'publishing') throw new PullEndedError(pull.id, pull.state);
+  const missing = pull.state === 'fetching' ? await listMissingBlobs(tx, pull.id) : [];
+  return { missing, complete: pull.state === 'publishing', duePulls: [] };
+}
+
+/**
+ * Queues fetches, then looks again: a fetch that ended in between either waited for our lock and will see this pull, or
+ * has left its blob, which then needs no fetch.
+ */
+async function queueMissing(
+  tx: Tx,
+  pullId: string,
+  absent: readonly { digest: Digest; sizeBytes: number }[],
+): Promise<{ missing: Digest[]; duePulls: string[] }> {
+  if (absent.length === 0) return { missing: [], duePulls: [] };
+  await queueFetches(tx, absent);
+  const digests = absent.map(({ digest }) => digest);
+  const arrived = await leaseBlobs(tx, pullOwner(pullId), digests, pullLeaseMs);
+  const duePulls = arrived.length > 0 ? (await settleFetches(tx, arrived)).duePulls : [];
+  return { missing: digests.filter((digest) => !arrived.includes(digest)), duePulls };
+}
+
+/** Adds a line to a pull's timeline. */
+export async function notePull(context: ContentContext, pullId: string, line: string): Promise<void> {
+  await addPullEvents(context.database.prisma, [pullId], line);
+}
+
+/**
+ * Lets a queued pull wait for its registry; an interactive one that would wait too long fails with `error`, the
+ * registry's words.
+ */
+export async function parkPull(
+  context: ContentContext,
+  pullId: string,
+  wait: { until: Date; line: string; error: PullFailure; failed?: boolean },
+): Promise<{ ended: boolean }> {
+  const waitMs = Math.max(wait.until.getTime() - Date.now(), 0);
+  return await context.database.transaction(async (tx) => {
+    const pull = await lockPull(tx, pullId);
+    if (pull?.state !== 'queued') return { ended: true };
+    await addPullEvents(tx, [pullId], wait.line);
+    if (waitsTooLong(pull, waitMs)) {
+      await finishPull(tx, pullId, { state: 'failed', error: wait.error });
+      return { ended: true };
+    }
+    await delayPull(tx, pullId, waitMs, wait.failed ? 1 : 0);
+    return { ended: false };
+  });
+}
+
+/** Ends a pull with an error that its watchers are shown. Idempotent. */
+export async function failPull(context: ContentContext, pullId: string, error: PullFailure): Promise<void> {
+  await context.database.transaction((tx) => endPulls(tx, [pullId], { state: 'failed', error }));
+}

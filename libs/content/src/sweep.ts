@@ -1,0 +1,52 @@
+import {
+  deleteFinishedPulls,
+  deleteIdleFetches,
+  listDueFetches,
+  listDuePulls,
+  listImpatientPulls,
+  listUnwatchedPulls,
+  renewPullLeases,
+} from '@entrepot/database';
+import type { Digest } from '@entrepot/oci';
+import { type ContentContext, pullLeaseMs } from './context.js';
+import { endPulls, interactivePatienceMs } from './end-pull.js';
+import { cancelUnwatched } from './pulling.js';
+
+const batch = 500;
+const forgetPullsAfterMs = 24 * 60 * 60_000;
+
+/** What the database says is due; the caller queues it. */
+export interface DueWork {
+  resolve: string[];
+  fetch: Digest[];
+  publish: string[];
+}
+
+/** The next steps nobody has taken, whether their jobs were lost or only late. */
+export async function findDueWork(context: ContentContext): Promise<DueWork> {
+  const { prisma } = context.database;
+  const pulls = await listDuePulls(prisma, batch);
+  return {
+    resolve: pulls.filter(({ state }) => state === 'queued').map(({ id }) => id),
+    publish: pulls.filter(({ state }) => state === 'publishing').map(({ id }) => id),
+    fetch: await listDueFetches(prisma, batch),
+  };
+}
+
+/**
+ * Looks after pulls, a few times a minute: cancels those nobody watches any more, fails those whose patience ends
+ * before their registry's, keeps the leases of the others, forgets what ended long ago.
+ */
+export async function tendPulls(context: ContentContext): Promise<void> {
+  const { database } = context;
+  for (const pullId of await listUnwatchedPulls(database.prisma, batch)) {
+    await database.transaction((tx) => cancelUnwatched(tx, pullId));
+  }
+  for (const { pullId, error } of await listImpatientPulls(database.prisma, interactivePatienceMs)) {
+    const shown = error ?? { code: 'REGISTRY_LIMITED', message: 'the registry takes no requests for too long' };
+    await database.transaction((tx) => endPulls(tx, [pullId], { state: 'failed', error: shown }));
+  }
+  await renewPullLeases(database.prisma, pullLeaseMs);
+  await deleteIdleFetches(database.prisma, batch);
+  await deleteFinishedPulls(database.prisma, forgetPullsAfterMs, batch);
+}

@@ -1,0 +1,40 @@
+import { randomUUID } from 'node:crypto';
+import { jobCatalogue } from './catalogue.js';
+import { defineJob, type JobDefinition } from './define-job.js';
+
+const id = randomUUID();
+const digest = `sha256:${'ab'.repeat(32)}` as const;
+const { resolvePull, fetchBlob, publishPull, planArchive, analyseLayer, collect } = jobCatalogue;
+
+describe('the job catalogue', () => {
+  it('gives every job another name', () => {
+    const names = Object.values(jobCatalogue).map((job) => job.name);
+    expect(new Set(names).size).toBe(names.length);
+  });
+
+  it.each([
+    ['resolve-pull', resolvePull.jobId({ pullId: id }), `resolve-${id}`],
+    ['fetch-blob', fetchBlob.jobId({ digest }), `fetch-sha256-${'ab'.repeat(32)}`],
+    ['publish-pull', publishPull.jobId({ pullId: id }), `publish-${id}`],
+    ['plan-archive', planArchive.jobId({ archiveId: id }), `plan-${id}`],
+    ['analyse-layer', analyseLayer.jobId({ digest }), `analyse-sha256-${'ab'.repeat(32)}`],
+    ['collect', collect.jobId({}), 'collect'],
+  ])('%s has an id without a colon', (_name, jobId, expected) => {
+    expect(jobId).toBe(expected);
+  });
+
+  it.each<[string, JobDefinition<never>, unknown, boolean]>([
+    ['a uuid', resolvePull as JobDefinition<never>, { pullId: id }, true],
+    ['no uuid', resolvePull as JobDefinition<never>, { pullId: '1' }, false],
+    ['nothing', planArchive as JobDefinition<never>, {}, false],
+    ['a digest', fetchBlob as JobDefinition<never>, { digest }, true],
+    ['half a digest', fetchBlob as JobDefinition<never>, { digest: 'sha256:ab' }, false],
+    ['a number', analyseLayer as JobDefinition<never>, { digest: 5 }, false],
+  ])('a payload with %s', (_what, job, payload, isValid) => {
+    expect(job.payload.safeParse(payload).success).toBe(isValid);
+  });
+
+  it.each(['', 'Fetch', 'a:b', 'a b', '1a'])('refuses the job name %j', (name) => {
+    expect(() => defineJob({ ...collect, name })).toThrow(expect.objectContaining({ code: 'INVALID_JOB_NAME' }));
+  });
+});
