@@ -1,6 +1,11 @@
 import type { Health, HealthReport, Metrics } from '@entrepot/observability';
 import { Controller, type DynamicModule, Get, Inject, Module, Res } from '@nestjs/common';
-import type { FastifyReply } from 'fastify';
+
+/** As much of Fastify's reply as is used here. */
+interface Reply {
+  code(status: number): unknown;
+  header(name: string, value: string): unknown;
+}
 
 const HEALTH = Symbol('health');
 const METRICS = Symbol('metrics');
@@ -19,16 +24,16 @@ export class HealthController {
   }
 
   @Get('readyz')
-  async ready(@Res({ passthrough: true }) reply: FastifyReply): Promise<HealthReport> {
+  async ready(@Res({ passthrough: true }) reply: Reply): Promise<HealthReport> {
     const report = await this.health.check();
-    void reply.code(report.ok ? 200 : 503);
+    reply.code(report.ok ? 200 : 503);
     return report;
   }
 
   @Get('metrics')
-  async read(@Res({ passthrough: true }) reply: FastifyReply): Promise<string> {
+  async read(@Res({ passthrough: true }) reply: Reply): Promise<string> {
     const { contentType, text } = await this.metrics.render();
-    void reply.header('content-type', contentType);
+    reply.header('content-type', contentType);
     return text;
   }
 }

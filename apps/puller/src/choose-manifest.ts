@@ -34,10 +34,13 @@ export interface ManifestReader {
   config(manifest: ImageManifest): Promise<ImageConfig>;
 }
 
-/** The way from what a reference names to the image of one platform: first the target, last the image. */
+/** The image of one platform, and the way to it. */
 export interface ChosenImage {
+  /** From what the reference names to the image, both included. */
   path: FoundManifest[];
-  shown: ImageManifest;
+  /** Digest of the last of them, which is the image. */
+  shown: Digest;
+  image: ImageManifest;
 }
 
 /**
@@ -51,11 +54,11 @@ export async function chooseManifest(
   wanted: Platform,
   reader: ManifestReader,
 ): Promise<ChosenImage> {
-  if (target.manifest.kind === 'image') return { path: [target], shown: target.manifest };
+  if (target.manifest.kind === 'image') return { path: [target], shown: target.digest, image: target.manifest };
   const descent = new Descent(wanted, reader);
   const chosen = await descent.into(target.manifest, 1);
   if (!chosen) throw new NoMatchingPlatformError(wanted, descent.seen);
-  return { path: [target, ...chosen.path], shown: chosen.shown };
+  return { ...chosen, path: [target, ...chosen.path] };
 }
 
 class Descent {
@@ -89,7 +92,7 @@ class Descent {
       return inner && { ...inner, path: [found, ...inner.path] };
     }
     if (!platformKnown && !(await this.#runsOnWanted(found.manifest))) return null;
-    return { path: [found], shown: found.manifest };
+    return { path: [found], shown: found.digest, image: found.manifest };
   }
 
   async #runsOnWanted(manifest: ImageManifest): Promise<boolean> {

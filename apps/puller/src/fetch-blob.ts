@@ -24,7 +24,11 @@ const firstBatchWaitMs = 2_000;
 const longestBatchWaitMs = 60_000;
 
 type Job = Pick<JobContext, 'signal' | 'lastAttempt'>;
-type Outcome = { stored: StoredObject } | { limited: RegistryLimitedError; mediaType: string } | { waitMs: number } | 'unwanted';
+type Outcome =
+  | { stored: StoredObject }
+  | { limited: RegistryLimitedError; mediaType: string }
+  | { waitMs: number }
+  | 'unwanted';
 
 /** Pulls that wait for one blob through the same repository with the same rights. */
 interface SourceGroup {
@@ -38,7 +42,7 @@ export async function fetchBlob(
   parts: PullerParts,
   { digest }: { digest: Digest },
   job: Job,
-): Promise<void | { retryAt: Date }> {
+): Promise<{ retryAt: Date } | undefined> {
   const claim = await claimFetch(parts.content, digest, parts.owner);
   if (claim === null) return;
   if ('taken' in claim) return { retryAt: claim.until };
@@ -96,12 +100,15 @@ async function judge(
     return { waitMs: Math.min(firstBatchWaitMs * 2 ** claim.attempts, longestBatchWaitMs) };
   }
   if (!isFinal(error) && !lastAttempt) throw error;
-  parts.logger.info({ digest: claim.digest, repository: source.repository, pulls: pullIds, err: error }, 'fetch failed');
+  parts.logger.info(
+    { digest: claim.digest, repository: source.repository, pulls: pullIds, err: error },
+    'fetch failed',
+  );
   await dropFetchWaiters(parts.content, claim, pullIds, describeBlobFailure(error, mediaType));
   return null;
 }
 
-async function settle(parts: PullerParts, claim: FetchClaim, outcome: Outcome): Promise<void | { retryAt: Date }> {
+async function settle(parts: PullerParts, claim: FetchClaim, outcome: Outcome): Promise<{ retryAt: Date } | undefined> {
   if (outcome === 'unwanted') return release(parts, claim);
   if ('stored' in outcome) {
     const { duePulls } = await finishFetch(parts.content, claim, outcome.stored);
@@ -119,7 +126,7 @@ async function settle(parts: PullerParts, claim: FetchClaim, outcome: Outcome): 
 }
 
 /** A pull that began to wait just now found this job running and asked for no other. */
-async function release(parts: PullerParts, claim: FetchClaim): Promise<void | { retryAt: Date }> {
+async function release(parts: PullerParts, claim: FetchClaim): Promise<{ retryAt: Date } | undefined> {
   await releaseFetch(parts.content, claim);
   const isWanted = (await fetchSources(parts.content, claim.digest)).length > 0;
   return isWanted ? { retryAt: new Date() } : undefined;

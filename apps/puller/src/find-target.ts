@@ -5,7 +5,7 @@ import {
   type Digest,
   type ImageConfig,
   type ImageManifest,
-  isSchema1Type,
+  MEDIA_TYPES,
   maxImageConfigBytes,
   parseImageConfig,
   parseManifest,
@@ -42,7 +42,6 @@ export class PullDocuments implements ManifestReader {
   /** What the reference names at this moment. A question without a body (HEAD), which is free of charge everywhere. */
   async target(): Promise<FoundManifest> {
     const { descriptor, manifest } = await this.parts.registry.resolve(this.#reference, this.#request);
-    if (isSchema1Type(descriptor.mediaType)) throw this.#schema1(new UnsupportedManifestError(descriptor.mediaType));
     return manifest ? this.#parse(manifest) : this.manifest(descriptor);
   }
 
@@ -52,7 +51,9 @@ export class PullDocuments implements ManifestReader {
 
   async config({ config }: ImageManifest): Promise<ImageConfig> {
     const here = await readBlob(this.parts.content, config.digest, maxImageConfigBytes).catch(() => null);
-    return parseImageConfig(here ?? (await this.parts.registry.getBlob(this.#repository, config, this.#request, maxImageConfigBytes)));
+    return parseImageConfig(
+      here ?? (await this.parts.registry.getBlob(this.#repository, config, this.#request, maxImageConfigBytes)),
+    );
   }
 
   async #findHere(digest: Digest): Promise<Omit<FoundManifest, 'manifest'> | null> {
@@ -69,11 +70,13 @@ export class PullDocuments implements ManifestReader {
       const manifest = parseManifest(bytes, mediaType);
       return { digest, mediaType: manifest.mediaType, bytes, manifest };
     } catch (error) {
-      throw error instanceof UnsupportedManifestError ? this.#schema1(error) : error;
+      throw isSchema1(error) ? new Schema1Error(this.pull.reference, error) : error;
     }
   }
+}
 
-  #schema1(error: UnsupportedManifestError): Error {
-    return isSchema1Type(error.mediaType) ? new Schema1Error(this.pull.reference, error) : error;
-  }
+const schema1Types: readonly string[] = [MEDIA_TYPES.dockerManifestV1, MEDIA_TYPES.dockerManifestV1Signed];
+
+function isSchema1(error: unknown): error is UnsupportedManifestError {
+  return error instanceof UnsupportedManifestError && schema1Types.includes(error.mediaType);
 }

@@ -24,7 +24,10 @@ export async function publishPull(parts: PullerParts, { pullId }: { pullId: stri
 
 /** After a long standstill something that was here may be gone. */
 async function refetch({ queue }: PullerParts, missing: readonly Digest[]): Promise<void> {
-  await queue.enqueueMany(fetchBlob, missing.map((digest) => ({ digest })));
+  await queue.enqueueMany(
+    fetchBlob,
+    missing.map((digest) => ({ digest })),
+  );
 }
 
 /** A layer that was read before is known to lie or not at once. */
@@ -33,5 +36,9 @@ async function lookInto({ content, queue, logger }: PullerParts, blobs: readonly
   const broken = await markBrokenImages(prisma, blobs);
   if (broken.length > 0) logger.warn({ images: broken }, 'images whose configuration does not match a layer');
   const layers = await filterUnanalysedLayers(prisma, blobs);
-  await queue.enqueueMany(analyseLayer, layers.map((digest) => ({ digest })), { delayMs: analysisDelayMs });
+  await queue.enqueueMany(
+    analyseLayer,
+    layers.map((digest) => ({ digest })),
+    { delayMs: analysisDelayMs },
+  );
 }

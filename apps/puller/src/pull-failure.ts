@@ -1,7 +1,9 @@
 import { BlobMismatchError, InvalidImageError } from '@entrepot/content';
 import type { PullFailure } from '@entrepot/database';
-import { isCodedError, isImageConfigType, UnsupportedManifestError } from '@entrepot/oci';
+import { isCodedError, MEDIA_TYPES, type UnsupportedManifestError } from '@entrepot/oci';
 import { RegistryError, RegistryLimitedError } from '@entrepot/registry-client';
+
+const configTypes: readonly string[] = [MEDIA_TYPES.dockerConfig, MEDIA_TYPES.ociConfig];
 
 /**
  * Whether the pull is at fault or its registry, so that trying the same again here would not help. What is left is
@@ -22,7 +24,7 @@ export function describeFailure(error: unknown): PullFailure {
 /** As `describeFailure`, of one blob; Docker speaks of a config in other words than of a layer. */
 export function describeBlobFailure(error: unknown, mediaType: string): PullFailure {
   const failure = describeFailure(error);
-  if (!isImageConfigType(mediaType)) return failure;
+  if (!configTypes.includes(mediaType)) return failure;
   const words =
     error instanceof BlobMismatchError
       ? `image config verification failed for digest ${error.expected.digest}`
@@ -37,8 +39,10 @@ export function waitLine({ host, status, until }: RegistryLimitedError): string 
 
 function dockerWords(error: Error): string | undefined {
   if (error instanceof RegistryError) return error.dockerMessage;
-  if (error instanceof BlobMismatchError) return `filesystem layer verification failed for digest ${error.expected.digest}`;
-  if (error instanceof InvalidImageError) return `layers from manifest don't match image configuration (${error.message})`;
+  if (error instanceof BlobMismatchError)
+    return `filesystem layer verification failed for digest ${error.expected.digest}`;
+  if (error instanceof InvalidImageError)
+    return `layers from manifest don't match image configuration (${error.message})`;
   return 'dockerMessage' in error && typeof error.dockerMessage === 'string' ? error.dockerMessage : undefined;
 }
 

@@ -2,11 +2,10 @@ import { failPull, getPull, PullEndedError, parkPull, savePlan } from '@entrepot
 import type { PullRow } from '@entrepot/database';
 import { fetchBlob, type JobContext, publishPull as publishPullJob } from '@entrepot/jobs';
 import {
-  defaultPlatform,
   type Digest,
+  defaultPlatform,
   type ImageManifest,
   isForeignLayerType,
-  isImageConfigType,
   isRunnableImage,
   parsePlatform,
 } from '@entrepot/oci';
@@ -27,15 +26,15 @@ export async function resolvePull(
   parts: PullerParts,
   { pullId }: { pullId: string },
   job: Pick<JobContext, 'signal' | 'lastAttempt'>,
-): Promise<void | { retryAt: Date }> {
+): Promise<{ retryAt: Date } | undefined> {
   const pull = await findQueued(parts, pullId);
   if (!pull) return;
   try {
     const documents = new PullDocuments(parts, pull, job.signal);
     const target = await documents.target();
     const chosen = await chooseManifest(target, wantedPlatform(pull), documents);
-    checkSupported(chosen.shown);
-    await startFetching(parts, pull, chosen);
+    checkSupported(chosen.image);
+    await startFetching(parts, pull, target.digest, chosen);
   } catch (error) {
     return await giveUpOrWait(parts, pull, error, job);
   }
@@ -54,26 +53,31 @@ async function findQueued(parts: PullerParts, pullId: string): Promise<PullRow |
 const wantedPlatform = (pull: PullRow) => (pull.platform === null ? defaultPlatform : parsePlatform(pull.platform));
 
 function checkSupported(image: ImageManifest): void {
-  if (!isImageConfigType(image.config.mediaType)) throw new UnsupportedImageError(image.config.mediaType);
-  const odd = image.layers.find((layer) => isForeignLayerType(layer.mediaType) || !isRunnableImage({ ...image, layers: [layer] }));
+  if (!isRunnableImage({ ...image, layers: [] })) throw new UnsupportedImageError(image.config.mediaType);
+  const odd = image.layers.find(
+    (layer) => isForeignLayerType(layer.mediaType) || !isRunnableImage({ ...image, layers: [layer] }),
+  );
   if (odd) throw new UnsupportedImageError(odd.mediaType);
 }
 
-async function startFetching(parts: PullerParts, pull: PullRow, chosen: ChosenImage): Promise<void> {
-  const { config, layers } = chosen.shown;
+async function startFetching(parts: PullerParts, pull: PullRow, target: Digest, chosen: ChosenImage): Promise<void> {
+  const { shown, image, path } = chosen;
   const { missing, complete, duePulls } = await savePlan(parts.content, pull.id, {
-    target: (chosen.path[0] as { digest: Digest }).digest,
-    shown: (chosen.path.at(-1) as { digest: Digest }).digest,
-    manifests: chosen.path,
-    blobs: [config, ...layers],
+    target,
+    shown,
+    manifests: path,
+    blobs: [image.config, ...image.layers],
   });
   if (complete) await publishPull(parts, { pullId: pull.id });
   await parts.queue.enqueueMany(
     fetchBlob,
-    largestFirst(chosen.shown, missing).map((digest) => ({ digest })),
+    largestFirst(image, missing).map((digest) => ({ digest })),
     pull.kind === 'batch' ? { priority: batchPriority } : {},
   );
-  await parts.queue.enqueueMany(publishPullJob, duePulls.map((pullId) => ({ pullId })));
+  await parts.queue.enqueueMany(
+    publishPullJob,
+    duePulls.map((pullId) => ({ pullId })),
+  );
 }
 
 /** The config tells early whether all of it makes sense; the largest layer decides when it ends. */
@@ -88,7 +92,7 @@ async function giveUpOrWait(
   pull: PullRow,
   error: unknown,
   job: Pick<JobContext, 'signal' | 'lastAttempt'>,
-): Promise<void | { retryAt: Date }> {
+): Promise<{ retryAt: Date } | undefined> {
   if (error instanceof PullEndedError) return;
   if (job.signal.aborted) throw error;
   if (error instanceof RegistryLimitedError) return park(parts, pull, error.until, waitLine(error), error);
@@ -106,7 +110,7 @@ async function park(
   until: Date,
   line: string,
   error: RegistryError,
-): Promise<void | { retryAt: Date }> {
+): Promise<{ retryAt: Date } | undefined> {
   const failed = !(error instanceof RegistryLimitedError);
   const { ended } = await parkPull(parts.content, pull.id, { until, line, failed, error: describeFailure(error) });
   return ended ? undefined : { retryAt: until };

@@ -5,9 +5,18 @@ import type { PullerParts } from './parts.js';
 /** Asks again for every step that the database says is due, whether its job was lost or only waits. */
 export async function sweep({ content, queue }: PullerParts): Promise<void> {
   const due = await findDueWork(content);
-  await queue.enqueueMany(jobCatalogue.publishPull, due.publish.map((pullId) => ({ pullId })));
-  await queue.enqueueMany(jobCatalogue.resolvePull, due.resolve.map((pullId) => ({ pullId })));
-  await queue.enqueueMany(jobCatalogue.fetchBlob, due.fetch.map((digest) => ({ digest })));
+  await queue.enqueueMany(
+    jobCatalogue.publishPull,
+    due.publish.map((pullId) => ({ pullId })),
+  );
+  await queue.enqueueMany(
+    jobCatalogue.resolvePull,
+    due.resolve.map((pullId) => ({ pullId })),
+  );
+  await queue.enqueueMany(
+    jobCatalogue.fetchBlob,
+    due.fetch.map((digest) => ({ digest })),
+  );
 }
 
 /** Ends what nobody watches or what has waited too long, and forgets what ended long ago. */

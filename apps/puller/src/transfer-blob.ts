@@ -11,7 +11,7 @@ import {
   type StoredObject,
 } from '@entrepot/content';
 import { shortDigest } from '@entrepot/oci';
-import { ContentMismatchError, type RequestContext, RegistryError } from '@entrepot/registry-client';
+import { ContentMismatchError, RegistryError, type RequestContext } from '@entrepot/registry-client';
 import { openCredential, type PullerParts } from './parts.js';
 
 const reportEveryMs = 200;
@@ -35,7 +35,10 @@ export async function transferBlob(
     return await transferOnce(parts, claim, source, { signal });
   } catch (error) {
     if (!(error instanceof BlobMismatchError || error instanceof ContentMismatchError)) throw error;
-    parts.logger.warn({ digest: claim.digest, repository: source.repository, err: error }, 'wrong bytes, starting again');
+    parts.logger.warn(
+      { digest: claim.digest, repository: source.repository, err: error },
+      'wrong bytes, starting again',
+    );
     return await transferOnce(parts, claim, source, { signal, withoutMirrors: true, fresh: true });
   }
 }
@@ -85,7 +88,9 @@ async function tellRetry(
 ): Promise<void> {
   const seconds = Math.max(1, Math.round(retry.delayMs / 1_000));
   const line = `Retrying in ${seconds} second${seconds === 1 ? '' : 's'} (${retry.host}: ${retry.reason})`;
-  await noteFetch(content, digest, `${shortDigest(digest)}: ${line}`).catch((error: unknown) => logger.warn({ err: error }, 'no line for a retry'));
+  await noteFetch(content, digest, `${shortDigest(digest)}: ${line}`).catch((error: unknown) =>
+    logger.warn({ err: error }, 'no line for a retry'),
+  );
 }
 
 /** Says how far a fetch is, keeps its claim, and stops it when nobody wants it or somebody else has it. */
@@ -97,6 +102,7 @@ class FetchReports {
   #reportedBytes = -1;
   #reportedAtMs = performance.now();
   #running: Promise<void> | undefined;
+  #askedAgain = false;
   #stopped = false;
 
   constructor(
@@ -106,7 +112,7 @@ class FetchReports {
   ) {
     this.bytesDone = ingest.offsetBytes;
     this.#timer = setInterval(() => this.#tick(), reportEveryMs);
-    this.#unsubscribe = parts.content.database.signals.on(fetchCancelTopic(claim.digest), () => this.#start());
+    this.#unsubscribe = parts.content.database.signals.on(fetchCancelTopic(claim.digest), () => this.#lookAgain());
   }
 
   /** Aborted with the reason why the fetch must end. */
@@ -126,11 +132,19 @@ class FetchReports {
     if (!isSilent) this.#start();
   }
 
+  /** A report that is under way may have been answered before whatever this is about. */
+  #lookAgain(): void {
+    if (this.#running) this.#askedAgain = true;
+    else this.#start();
+  }
+
   #start(): void {
     if (this.#stopped || this.#running) return;
     this.#running = this.#report().finally(() => {
       this.#running = undefined;
+      if (this.#askedAgain) this.#start();
     });
+    this.#askedAgain = false;
   }
 
   async #report(): Promise<void> {
@@ -142,7 +156,8 @@ class FetchReports {
       if (!wanted) this.#stopping.abort(new FetchUnwantedError(this.claim.digest));
     } catch (error) {
       if (error instanceof FetchLostError) this.#stopping.abort(error);
-      else this.parts.logger.warn({ digest: this.claim.digest, err: error }, 'progress of a fetch was not written down');
+      else
+        this.parts.logger.warn({ digest: this.claim.digest, err: error }, 'progress of a fetch was not written down');
     }
   }
 }

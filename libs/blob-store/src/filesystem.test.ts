@@ -65,6 +65,18 @@ describe('the filesystem blob store', () => {
     await second.abort();
   });
 
+  it('cuts off what was stored beyond the known state', async () => {
+    const key = newStorageKey();
+    const first = await store.openUpload(key, 4);
+    await first.write(Buffer.from('abX'));
+    await first.suspend();
+    const second = await store.openUpload(key, 4, { safeBytes: 2 });
+    const folderOfUpload = join(root, 'uploads', key.replace('/', '+'));
+    const [name] = await readdir(folderOfUpload);
+    expect(await readFile(join(folderOfUpload, name as string), 'utf8')).toBe('ab');
+    await second.abort();
+  });
+
   it('follows no link', async () => {
     await writeFile(join(folder, 'secret'), 'secret');
     await symlink(join(folder, 'secret'), join(root, 'blobs', 'link+1'));

@@ -1,4 +1,25 @@
 export {
+  countRunningFetches,
+  filterUnanalysedLayers,
+  findUnanalysedLayer,
+  type LayerFindings,
+  listUnanalysedLayers,
+  markBrokenImages,
+  saveLayerFailure,
+  saveLayerFindings,
+  type UnanalysedLayer,
+} from './analysis.js';
+export {
+  type ArchiveTarget,
+  findDigestTarget,
+  findImageTarget,
+  findManifestPlatform,
+  type ImagePlatform,
+  listManifestTree,
+  listTagTargets,
+  type ManifestDocument,
+} from './archive-facts.js';
+export {
   type ArchiveRow,
   archiveOwner,
   deleteArchive,

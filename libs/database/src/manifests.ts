@@ -62,21 +62,16 @@ export async function findManifests(tx: Tx, digests: readonly Digest[]): Promise
 }
 
 /**
- * Puts manifests with their images, blobs and children, in one statement. What is there already counts as published
- * now, and is locked, so that a removal that goes on either sees it used or has ended before.
+ * Puts manifests with their images, blobs and children. What is there already counts as published now, and is locked,
+ * so that a removal that goes on either sees it used or has ended before. Images first, as a removal locks them.
  */
 export async function putManifests(tx: Tx, graph: ManifestGraph): Promise<void> {
-  const images = jsonbText(sortBy(graph.images.map(imageRecord), 'id'));
+  await putImages(tx, graph.images);
   const manifests = sortBy(graph.manifests, 'digest');
   const blobs = jsonbText(graph.blobs.map(blobRecord));
   const children = jsonbText(graph.children.map(childRecord));
   await tx.$executeRaw`
-    with images as (
-      insert into image (id, config, os, architecture, variant, labels, created_at)
-        select * from jsonb_to_recordset(${images}::jsonb) as i (id text, config jsonb, os text, architecture text,
-                                                                 variant text, labels jsonb, created_at timestamptz)
-        on conflict (id) do update set id = excluded.id),
-    manifests as (
+    with manifests as (
       insert into manifest (digest, media_type, kind, bytes, image_id, subject_digest)
         select * from unnest(${manifests.map((m) => m.digest)}::text[], ${manifests.map((m) => m.mediaType)}::text[],
                              ${manifests.map((m) => m.kind)}::text[], ${manifests.map((m) => m.bytes)}::bytea[],
@@ -93,6 +88,16 @@ export async function putManifests(tx: Tx, graph: ManifestGraph): Promise<void> 
                  as c (parent_digest text, position int, child_digest text, media_type text, size_bytes bigint,
                        os text, architecture text, variant text, attestation_for text)
       on conflict do nothing`;
+}
+
+async function putImages(tx: Tx, images: readonly ImageRow[]): Promise<void> {
+  if (images.length === 0) return;
+  await tx.$executeRaw`
+    insert into image (id, config, os, architecture, variant, labels, created_at)
+      select * from jsonb_to_recordset(${jsonbText(sortBy(images, 'id').map(imageRecord))}::jsonb)
+                 as i (id text, config jsonb, os text, architecture text, variant text, labels jsonb,
+                       created_at timestamptz)
+      on conflict (id) do update set id = excluded.id`;
 }
 
 function imageRecord(image: ImageRow) {

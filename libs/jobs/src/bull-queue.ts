@@ -13,6 +13,8 @@ export interface BullQueueSetting {
   backend: QueueBackend;
   timings: QueueTimings;
   report: (error: unknown) => void;
+  /** Ends the reports: what breaks while connections are cut is no news. */
+  mute: () => void;
   /** Jobs that are counted even when this process never touched them. */
   jobNames: readonly string[];
 }
@@ -84,6 +86,7 @@ export class BullQueue implements JobQueue {
     await Promise.all([...this.#workers.values()].map((worker) => worker.close(graceMs)));
     const queues = Promise.all([...this.#queues.values()].map((queue) => queue.close()));
     await settledWithin(100, queues);
+    this.setting.mute();
     await settledWithin(100, this.setting.backend.close());
   }
 
@@ -132,7 +135,7 @@ export class BullQueue implements JobQueue {
     const known = this.#queues.get(name);
     if (known !== undefined) return known;
     const { backend, report } = this.setting;
-    const options = { connection: {}, prefix: 'entrepot', skipMetasUpdate: true };
+    const options = { connection: {}, prefix: 'entrepot', streams: { events: { maxLen: 100 } } };
     const queue: BackedQueue = new Queue(name, options, backend.factory);
     queue.on('error', report);
     this.#queues.set(name, queue);

@@ -97,7 +97,7 @@ export class BullWorker<T> implements JobWorker {
     this.#runs.add(run);
     try {
       const outcome = await this.#handle(job, run);
-      if (outcome) await this.#delay(job, outcome.retryAt, token);
+      if (outcome?.retryAt) await this.#delay(job, outcome.retryAt, token);
     } catch (error) {
       if (error instanceof DelayedError) throw error;
       if (run.cause === 'cancelled') return;

@@ -1,10 +1,8 @@
 import { once } from 'node:events';
-import { connect, createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createPostgresBackend, Queue, Worker } from 'bullmq';
-import { fast, idle, newJob, type QueueServer, until } from './conformance.js';
-import { type JobQueue, type QueueOptions } from './index.js';
-import { migrateQueue, openQueue } from './open-queue.js';
+import { fast, idle, newJob, openProxy, type QueueServer, takeAndDie, takeAway, until } from './conformance-tools.js';
+import type { JobQueue } from './job-queue.js';
+import { migrateQueue, openQueue, type QueueOptions } from './open-queue.js';
 
 /** What every backend of the queue must survive. */
 export function describeQueueFaults(technology: string, startServer: () => Promise<QueueServer>): void {
@@ -232,65 +230,3 @@ export function describeQueueFaults(technology: string, startServer: () => Promi
 
 /** PostgreSQL as the queue uses it may forget in a crash what it confirmed less than 600 ms ago. */
 const commitDelayMs = 700;
-
-/** Does what kill -9 does to a worker: takes a job and is never heard of again. */
-async function takeAndDie(url: string, name: string): Promise<void> {
-  const worker = url.startsWith('redis')
-    ? new Worker(name, null, { connection: { url }, prefix: 'entrepot', lockDuration: fast.lockMs })
-    : new Worker(name, null, { connection: url, lockDuration: fast.lockMs }, createPostgresBackend);
-  const taken = await worker.getNextJob('dead');
-  expect(taken).toBeDefined();
-  await worker.close(true);
-}
-
-/** Makes a worker lose its lock, as it does when its process or the backend stood still for too long. */
-async function takeAway(url: string, name: string): Promise<void> {
-  if (url.startsWith('redis')) {
-    const queue = new Queue(name, { connection: { url }, prefix: 'entrepot' });
-    await (await queue.getBackend().client).del(`${queue.toKey('job-a')}:lock`);
-    return queue.close();
-  }
-  const queue = new Queue(name, { connection: url }, createPostgresBackend);
-  const [job] = await queue.getActive();
-  await job?.moveToWait('0');
-  await queue.close();
-}
-
-/** A loopback relay that can stop passing bytes without closing anything. */
-export async function openProxy(url: string) {
-  const target = new URL(url);
-  const { hostname, port } = target;
-  const sockets = new Set<Socket>();
-  let frozen = false;
-  const relay = createServer((from) => {
-    const to = connect(Number(port), hostname);
-    for (const [socket, other] of [
-      [from, to],
-      [to, from],
-    ] as const) {
-      sockets.add(socket);
-      socket.on('error', () => {});
-      socket.on('data', (bytes) => other.write(bytes));
-      socket.on('close', () => other.destroy());
-      if (frozen) socket.pause();
-    }
-  });
-  relay.listen(0, '127.0.0.1');
-  await once(relay, 'listening');
-  target.port = String((relay.address() as { port: number }).port);
-  return {
-    url: target.href,
-    freeze: () => {
-      frozen = true;
-      for (const socket of sockets) socket.pause();
-    },
-    thaw: () => {
-      frozen = false;
-      for (const socket of sockets) socket.resume();
-    },
-    close: () => {
-      relay.close();
-      for (const socket of sockets) socket.destroy();
-    },
-  };
-}

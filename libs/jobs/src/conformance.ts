@@ -1,19 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { defineJob, type JobDefinition } from './define-job.js';
+import { fast, idle, newJob, type Payload, type QueueServer, until } from './conformance-tools.js';
+import { defineJob } from './define-job.js';
 import type { JobContext, JobQueue } from './job-queue.js';
 import { migrateQueue, openQueue, type QueueOptions } from './open-queue.js';
-
-/** A server that a queue can be tried on. */
-export interface QueueServer {
-  url: string;
-  crash(): Promise<void>;
-  start(): Promise<void>;
-  stop(): Promise<void>;
-}
-
-type Payload = { id: string };
 
 /** What every backend of the queue must do; each backend's test is one call. */
 export function describeJobQueue(technology: string, startServer: () => Promise<QueueServer>): void {
@@ -108,7 +99,10 @@ export function describeJobQueue(technology: string, startServer: () => Promise<
         const job = newJob();
         const queue = open();
         let doneAt = 0;
-        await queue.work(job, async () => void (doneAt = Date.now())).waitReady();
+        const worker = queue.work(job, async () => {
+          doneAt = Date.now();
+        });
+        await worker.waitReady();
         await sleep(100);
         const askedAt = Date.now();
         await queue.enqueue(job, { id: 'a' }, { delayMs: 300 });
@@ -297,27 +291,4 @@ export function describeJobQueue(technology: string, startServer: () => Promise<
 
 class FinalError extends Error {
   readonly retryable = false;
-}
-
-/** Timings that make a test of patience short. */
-export const fast = { lockMs: 1_500, stalledCheckMs: 500, backoffMs: 5, knockMs: 100 };
-
-/** A job that no other test has. */
-export function newJob(name = `try-${randomUUID().slice(0, 8)}`): JobDefinition<Payload> {
-  return defineJob({ name, payload: z.object({ id: z.string() }), jobId: ({ id }) => `job-${id}` });
-}
-
-/** Waits for something to become true. */
-export async function until(isTrue: () => boolean | Promise<boolean>, timeoutMs = 15_000): Promise<void> {
-  const deadline = Date.now() + timeoutMs;
-  while (!(await isTrue())) {
-    if (Date.now() > deadline) throw new Error(`not true within ${timeoutMs} ms: ${isTrue.toString()}`);
-    await sleep(5);
-  }
-}
-
-/** Whether nothing of this job waits or runs. */
-export async function idle(queue: JobQueue, job: JobDefinition<Payload>): Promise<boolean> {
-  const { waiting, active, delayed } = (await queue.queueCounts())[job.name] ?? { waiting: 1, active: 1, delayed: 1 };
-  return waiting + active + delayed === 0;
 }

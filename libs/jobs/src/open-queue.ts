@@ -22,11 +22,11 @@ export interface QueueOptions {
  */
 export function openQueue(url: string, options: QueueOptions = {}): JobQueue {
   const timings = { ...defaultTimings, ...options.timings };
-  const report = throttleErrors(options.onError ?? (() => {}));
+  const { report, mute } = throttleErrors(options.onError ?? (() => {}));
   const openBackend = technologyOf(url) === 'redis' ? openRedisBackend : openPostgresBackend;
   const backend = openBackend(url, timings, report);
   const jobNames = Object.values(jobCatalogue).map((job) => job.name);
-  return new BullQueue({ backend, timings, report, jobNames });
+  return new BullQueue({ backend, timings, report, mute, jobNames });
 }
 
 /**

@@ -1,5 +1,6 @@
 import {
   assertSchemaCompatibility,
+  ConnectionClosedError,
   PostgresConnection,
   PostgresQueueBackend,
   type QueueBaseOptions,
@@ -82,7 +83,7 @@ class PostgresBackend implements QueueBackend {
         await assertSchemaCompatibility(this.#connections);
         return;
       } catch (error) {
-        this.report(error);
+        if (!(error instanceof ConnectionClosedError)) this.report(error);
         await pause(this.timings.knockMs, this.#closed.signal);
       }
     }

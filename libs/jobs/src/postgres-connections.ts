@@ -42,7 +42,7 @@ export class PostgresConnections implements PgPool {
     try {
       return await this.#pool.query<R & pg.QueryResultRow>(text, parameters as unknown[]);
     } catch (error) {
-      if (isAboutTheJob(error)) throw error;
+      if (isForBullMq(error)) throw error;
       this.report(error);
       throw new ConnectionClosedError(error instanceof Error ? error.message : String(error), error as Error);
     }
@@ -83,10 +83,10 @@ export class PostgresConnections implements PgPool {
   }
 }
 
-/** BullMQ's own verdicts (lock lost, job gone) and values that PostgreSQL cannot store: trying again would not help. */
-function isAboutTheJob(error: unknown): boolean {
+/** BullMQ's own verdicts (lock lost, job gone), values that PostgreSQL cannot store, tables that nobody has made. */
+function isForBullMq(error: unknown): boolean {
   const code = (error as { code?: unknown }).code;
-  return typeof code === 'string' && (code === 'BM001' || code.startsWith('22'));
+  return typeof code === 'string' && (code === 'BM001' || code === '42P01' || code.startsWith('22'));
 }
 
 /** BullMQ's SQL names no schema. Set by a query, since `options` in the URL would replace one given beside it. */

@@ -3,7 +3,7 @@ import { throttleErrors } from './throttle-errors.js';
 describe('throttled errors', () => {
   const heard: [string, number][] = [];
   let time = 0;
-  const report = throttleErrors(
+  const { report, mute } = throttleErrors(
     (error, leftOut) => heard.push([error.message, leftOut]),
     10_000,
     () => time,
@@ -34,5 +34,11 @@ describe('throttled errors', () => {
   it('stay small when every error is new', () => {
     for (let n = 0; n < 10_000; n++) report(new Error(`strange ${'x'.repeat(n % 70)}`));
     expect(heard.length).toBeLessThan(200);
+  });
+
+  it('end when muted', () => {
+    mute();
+    report(new Error('new'));
+    expect(heard).toEqual([]);
   });
 });

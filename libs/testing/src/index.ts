@@ -25,3 +25,4 @@ export {
   type UpstreamRegistry,
 } from './upstream-registry.js';
 export { bytesOf, type ContentLab, fetchBytes, openContentLab, planOf, pullImage } from './content-lab.js';
+export { type PausedDatabase, pauseBefore, waitForBlocked } from './paused-database.js';

@@ -1,5 +1,5 @@
 import { type Digest, parseReference } from '@entrepot/oci';
-import { type BlobView, PullMessages, type PullView } from './pull-messages.js';
+import { type BlobView, PullMessages, type PullView, statusMessage } from './pull-messages.js';
 
 const digest = (letter: string): Digest => `sha256:${letter.repeat(64)}`;
 const layer = (letter: string, change: Partial<BlobView> = {}): BlobView => ({
@@ -78,7 +78,6 @@ describe('pull messages', () => {
     expect(texts([...messages.update(now), ...messages.close(now)])).toEqual([
       '1: Pulling from demo/app',
       `Digest: ${digest('9')}`,
-      'Status: Image is up to date for 127.0.0.1:5601/demo/app:1',
     ]);
   });
 
@@ -101,11 +100,13 @@ describe('pull messages', () => {
 
   it('use the short name of the hub and the whole name of a digest', () => {
     const now = view([], { target: digest('9'), outcome: 'downloaded' });
-    expect(texts(open('redis:7').close(now))).toEqual([
-      '7: Pulling from library/redis',
-      `Digest: ${digest('9')}`,
+    expect(texts(open('redis:7').close(now))).toEqual(['7: Pulling from library/redis', `Digest: ${digest('9')}`]);
+    expect(statusMessage('downloaded', parseReference('redis:7')).status).toBe(
       'Status: Downloaded newer image for redis:7',
-    ]);
+    );
+    expect(statusMessage('up-to-date', parseReference('a.io/redis')).status).toBe(
+      'Status: Image is up to date for a.io/redis',
+    );
     expect(open(`redis@${digest('9')}`).open()).toEqual([
       { status: 'Pulling from library/redis', id: `redis@${digest('9')}` },
     ]);

@@ -83,9 +83,9 @@ export class PullMessages {
     ];
   }
 
-  /** The end of a pull that succeeded. */
+  /** The end of a pull that succeeded, but for its status. */
   close(view: PullView): DockerMessage[] {
-    return [...this.open(), { status: `Digest: ${view.target}` }, statusMessage(view.outcome, this.#reference)];
+    return [...this.open(), { status: `Digest: ${view.target}` }];
   }
 
   /** An image that was here with all it needs gets no lines at all, a shared layer says so. */
@@ -140,7 +140,7 @@ export class PullMessages {
 }
 
 /** The last line of a pull. */
-export function statusMessage(outcome: PullView['outcome'], reference: Reference): DockerMessage {
+export function statusMessage(outcome: PullView['outcome'] | null, reference: Reference): DockerMessage {
   const name = familiarReference(reference);
   return {
     status: `Status: ${outcome === 'up-to-date' ? 'Image is up to date' : 'Downloaded newer image'} for ${name}`,

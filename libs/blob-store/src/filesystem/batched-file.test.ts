@@ -23,10 +23,10 @@ describe('BatchedFile', () => {
     const file = new BatchedFile(disk.handle, 0);
     let queuedBytes = 0;
     let room: void | Promise<void>;
-    while (room === undefined) {
+    do {
       room = file.append(Buffer.alloc(65_536));
       queuedBytes += 65_536;
-    }
+    } while (room === undefined);
     expect(queuedBytes).toBeLessThanOrEqual(4 * 1024 * 1024 + 65_536);
     disk.release();
     await room;

@@ -1,0 +1,28 @@
+import { Readable } from 'node:stream';
+import { Controller, Post, Req, Res } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { LoadRelay } from '../archives/load-relay.js';
+import { closedSignal } from './message-stream.js';
+
+/** `docker load`. */
+@Controller('images')
+export class LoadController {
+  constructor(private readonly relay: LoadRelay) {}
+
+  @Post('load')
+  async load(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const mark = request.url.indexOf('?');
+    const query = mark < 0 ? '' : request.url.slice(mark);
+    const messages = this.relay.load(request.raw, query, closedSignal(reply));
+    const first = await messages.next();
+    void reply
+      .code(200)
+      .header('content-type', 'application/json')
+      .send(Readable.from(from(first, messages)));
+  }
+}
+
+async function* from<T>(first: IteratorResult<T>, rest: AsyncGenerator<T>): AsyncGenerator<T> {
+  if (!first.done) yield first.value;
+  yield* rest;
+}
