@@ -23,18 +23,22 @@ export interface LayerReader {
 const idleMs = 10_000;
 const maxHeapMb = 256;
 
+const threadMain = new URL('./layer-thread-main.js', import.meta.url);
+
 /** A reader with a thread of its own, which is started when needed and ends when nothing was asked for a while. */
-export function openLayerReader(blobStoreUrl: string): LayerReader {
-  return new LayerThread(blobStoreUrl);
+export function openLayerReader(blobStoreUrl: string, script = threadMain): LayerReader {
+  return new LayerThread(blobStoreUrl, script);
 }
 
 class LayerThread implements LayerReader {
   readonly #blobStoreUrl: string;
+  readonly #script: URL;
   #worker: Worker | undefined;
   #idle: NodeJS.Timeout | undefined;
 
-  constructor(blobStoreUrl: string) {
+  constructor(blobStoreUrl: string, script: URL) {
     this.#blobStoreUrl = blobStoreUrl;
+    this.#script = script;
   }
 
   async read(storageKey: string, signal: AbortSignal): Promise<LayerSummary> {
@@ -62,7 +66,7 @@ class LayerThread implements LayerReader {
 
   #start(): Worker {
     if (this.#worker) return this.#worker;
-    const worker = new Worker(new URL('./layer-thread-main.js', import.meta.url), {
+    const worker = new Worker(this.#script, {
       workerData: { blobStoreUrl: this.#blobStoreUrl },
       resourceLimits: { maxOldGenerationSizeMb: maxHeapMb },
     });

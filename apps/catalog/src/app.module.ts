@@ -1,8 +1,38 @@
 import { type DynamicModule, Module } from '@nestjs/common';
+import { ArchiveService } from './archives/archive-service.js';
+import { LoadRelay } from './archives/load-relay.js';
+import { AbsentController } from './docker-engine/absent.controller.js';
+import { EventsController } from './docker-engine/events.controller.js';
+import { ImageRemovalController } from './docker-engine/image-removal.controller.js';
+import { ImagesController } from './docker-engine/images.controller.js';
+import { LoadController } from './docker-engine/load.controller.js';
 import { PingController } from './docker-engine/ping.controller.js';
+import { PullController } from './docker-engine/pull.controller.js';
+import { RegistryController } from './docker-engine/registry.controller.js';
+import { SaveController } from './docker-engine/save.controller.js';
+import { SearchController } from './docker-engine/search.controller.js';
+import { SystemController } from './docker-engine/system.controller.js';
+import { UnsupportedController } from './docker-engine/unsupported.controller.js';
 import { VersionController } from './docker-engine/version.controller.js';
 import { HealthController } from './health.controller.js';
 import { type CatalogParts, providersOf } from './providers.js';
+import { PullService } from './pulls/pull-service.js';
+
+const dockerEngine = [
+  PingController,
+  VersionController,
+  SystemController,
+  RegistryController,
+  SearchController,
+  ImagesController,
+  ImageRemovalController,
+  PullController,
+  SaveController,
+  LoadController,
+  EventsController,
+  AbsentController,
+  UnsupportedController,
+];
 
 /** The whole service as Nest sees it: its parts, its logic, its controllers. */
 @Module({})
@@ -10,8 +40,8 @@ export class AppModule {
   static forParts(parts: CatalogParts): DynamicModule {
     return {
       module: AppModule,
-      providers: [...providersOf(parts)],
-      controllers: [HealthController, PingController, VersionController],
+      providers: [...providersOf(parts), PullService, ArchiveService, LoadRelay],
+      controllers: [HealthController, ...dockerEngine],
     };
   }
 }

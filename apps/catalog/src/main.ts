@@ -18,14 +18,10 @@ async function run(config: ServiceConfig): Promise<void> {
   const app = await createCatalog(parts);
   await app.listen({ host: config.listen.host, port: config.listen.port });
   logger.info({ listen: config.listen }, 'catalog is ready');
-  const stop = once(async () => {
-    setTimeout(() => process.exit(1), shutdownMs).unref();
+  onStop(async () => {
     await app.close();
     await closeParts(parts);
-    process.exit(0);
   });
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
 }
 
 function openParts(config: ServiceConfig, logger: Logger): CatalogParts {
@@ -53,9 +49,12 @@ async function closeParts({ queue, registryClient, database }: CatalogParts): Pr
   await database.close();
 }
 
-function once(action: () => Promise<void>): () => void {
-  let running: Promise<void> | undefined;
-  return () => {
-    running ??= action();
+/** Ends the process in an orderly way on SIGTERM or SIGINT, and in any case when the time is up. */
+function onStop(close: () => Promise<void>): void {
+  const stop = (): void => {
+    setTimeout(() => process.exit(1), shutdownMs).unref();
+    void close().then(() => process.exit(0));
   };
+  process.once('SIGTERM', stop);
+  process.once('SIGINT', stop);
 }

@@ -14,6 +14,7 @@ import type { ArchiveSink } from './archive-sink.js';
 import { EntryKeeper } from './entry-keeper.js';
 import { entryPath, linkedPath } from './entry-path.js';
 import { explainFailure, InvalidArchiveError } from './errors.js';
+import { stoppableChunks } from './stoppable-chunks.js';
 
 /** What one pass over an archive leaves behind. */
 export interface Collected {
@@ -32,23 +33,31 @@ const archiveLimits: TarLimits = { ...defaultTarLimits, maxBytes: 1024 ** 4, max
 
 /**
  * Reads an archive once, from its first to its last byte: documents stay in memory, everything else goes to the sink.
- * The source is left open when it fails: it may be a request that waits for an answer.
+ * When it fails the source is left open, to be resumed or destroyed: it may be a request that waits for an answer.
  *
  * @throws {InvalidArchiveError} names the entry
  */
 export async function collectEntries(source: Readable, sink: ArchiveSink, limits: ArchiveLimits): Promise<Collected> {
   const all = { ...archiveLimits, ...limits };
   let reader: TarReader | null = null;
+  let release = (): void => undefined;
   const entryName = (): string | null => reader?.entryName ?? null;
   try {
     const { stream, packedBytes } = await decompressed(source);
-    const chunks: AsyncIterable<Buffer> = stream.iterator({ destroyOnReturn: false });
+    const { chunks, stop } = stoppableChunks(stream);
+    release = () => {
+      stop();
+      if (stream === source) return;
+      source.unpipe();
+      stream.destroy();
+    };
     reader = new TarReader(withinLimits(chunks, all, { packedBytes, entry: entryName }), all);
     const files = new ArchiveFiles(sink);
     const keeper = new EntryKeeper(sink, files);
     for await (const [entry, body] of reader) await take(entry, body, files, keeper);
     return { files, documents: keeper.documents, closed: reader.closed, lastEntry: reader.entryName };
   } catch (error) {
+    release();
     throw explainFailure(error, entryName());
   }
 }

@@ -32,13 +32,17 @@ export function meterEntry(entry: ArchiveEntry, body: AsyncIterable<Buffer>): Me
   async function* metered(): AsyncGenerator<Buffer> {
     const { head, all } = await peek(body, compressionMagicBytes);
     unpacked = entry.digest ? null : openUnpacker(head);
-    for await (const chunk of all) {
-      hash.update(chunk);
-      sizeBytes += chunk.length;
-      await unpacked?.write(chunk);
-      yield chunk;
+    try {
+      for await (const chunk of all) {
+        hash.update(chunk);
+        sizeBytes += chunk.length;
+        await unpacked?.write(chunk);
+        yield chunk;
+      }
+      await unpacked?.end();
+    } finally {
+      unpacked?.close();
     }
-    await unpacked?.end();
   }
 
   async function result(): Promise<StoredEntry> {
@@ -78,6 +82,11 @@ class Unpacker {
   async end(): Promise<void> {
     this.#stream.end();
     await this.#hashing;
+  }
+
+  /** Gives the decoder back, also when nobody wants the rest. */
+  close(): void {
+    this.#stream.destroy();
   }
 
   digest(): Digest {

@@ -20,7 +20,7 @@ export interface ReadArchiveOptions extends ReadArchiveKnowledge {
  * Reads an archive of images in one pass: what `docker save` of any version writes, OCI layouts (skopeo, buildx, umoci),
  * the tarballs of skopeo and crane; plain, gzip or zstd. Entries may come in any order. Blobs go to the sink as they
  * come; manifests, configs and names are returned. With an `index.json` its manifests count, and names come from there
- * and from `manifest.json`. The source is left open when it fails.
+ * and from `manifest.json`. When it fails the source is left open, to be resumed or destroyed.
  *
  * @throws {InvalidArchiveError} nothing of the archive may be published; what the sink has got is of no use
  */

@@ -9,7 +9,7 @@ import {
   expireArchives,
   expireLeases,
   expireLeasesOf,
-  expireUploads as expireUploadRows,
+  expireUploads,
   listBlobUses,
   lockUnheldBlobs,
   pickDueReviews,
@@ -109,10 +109,10 @@ export async function deleteTombstones(
 
 /** Ends what was begun and left: uploads, leases, archives. */
 export async function expireLeftovers(context: ContentContext): Promise<void> {
-  const { prisma } = context.database;
-  await expireArchives(prisma, batch);
-  while ((await expireUploadRows(prisma, batch)) === batch);
-  while ((await expireLeases(prisma, batch)) === batch);
+  const { database } = context;
+  await database.transaction((tx) => expireArchives(tx, batch));
+  while ((await database.transaction((tx) => expireUploads(tx, batch))) === batch);
+  while ((await database.transaction((tx) => expireLeases(tx, batch))) === batch);
 }
 
 /** Everything the scheduled collection does, until nothing is due. Safe at any time, in any number of processes. */

@@ -58,6 +58,8 @@ export async function claimFetch(
 /**
  * Opens the ingest of a claimed fetch where the last owner left off, or with `fresh` from the start. Its writes throw
  * FetchLostError once the claim has run out.
+ *
+ * @throws {FetchLostError} another has it
  */
 export async function openFetchIngest(
   context: ContentContext,
@@ -67,11 +69,16 @@ export async function openFetchIngest(
   const guard = (): void => {
     if (performance.now() >= claim.validUntilMs) throw new FetchLostError(claim.digest);
   };
-  const resume = claim.storageKey !== null && !options.fresh ? { storageKey: claim.storageKey } : undefined;
-  const { digest, sizeBytes } = claim;
+  const { prisma } = context.database;
+  const { digest, sizeBytes, storageKey } = claim;
+  const resume = storageKey !== null && !options.fresh ? { storageKey } : undefined;
+  // Before anything is taken over: a successor may be writing under that key.
+  if (resume !== undefined && !(await saveFetchUpload(prisma, claim, resume.storageKey))) {
+    throw new FetchLostError(digest);
+  }
   const ingest = await openIngest(context, { digest, sizeBytes, owner: ingestOwner(claim), resume, guard });
-  if (await saveFetchUpload(context.database.prisma, claim, ingest.storageKey)) return ingest;
-  await ingest.suspend();
+  if (await saveFetchUpload(prisma, claim, ingest.storageKey)) return ingest;
+  await ingest.abort();
   throw new FetchLostError(digest);
 }
 

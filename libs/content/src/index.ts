@@ -36,6 +36,7 @@ export {
 } from './fetching.js';
 export { type Ingest, type IngestOptions, openIngest, type StoredObject } from './ingest.js';
 export { leaseBlobs, releaseLeases, renewLeases } from './leasing.js';
+export { type PruneReport, PruneRunningError, pruneImages } from './prune-images.js';
 export {
   type PublishedImage,
   type PublishedName,
@@ -60,15 +61,7 @@ export {
 } from './pulling.js';
 export { openBlob, readBlob } from './read-blob.js';
 export { type Discrepancies, reconcile } from './reconcile.js';
-export {
-  type NewTag,
-  type PruneReport,
-  PruneRunningError,
-  pruneImages,
-  type RemoveOptions,
-  removeImage,
-  tagImage,
-} from './release.js';
+export { type NewTag, type RemoveOptions, removeImage, tagImage } from './release.js';
 export { ImageConflictError, type ReleaseLine } from './release-plan.js';
 export { createSecretBox, type SecretBox, SecretBoxError } from './secret-box.js';
 export { type DueWork, findDueWork, tendPulls } from './sweep.js';

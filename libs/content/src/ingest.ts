@@ -28,13 +28,13 @@ export interface IngestOptions {
   guard?: () => void;
 }
 
-/** One blob on its way in. Ends with `finish`, `abort` or `suspend`. */
+/** One blob on its way in. Ends with `finish` and an admission, or `abort`, or `suspend`. */
 export interface Ingest {
   readonly storageKey: StorageKey;
   /** Where to go on: 0 for a new one. */
   readonly offsetBytes: number;
   /**
-   * Nothing when there is room, else a promise to wait for.
+   * Nothing when there is room, else a promise to wait for. Never throws: a failure rejects.
    *
    * @throws {BlobMismatchError} more bytes than announced
    */
@@ -47,7 +47,7 @@ export interface Ingest {
    * @throws {BlobMismatchError} digest or size; @throws {UploadLostError} it took too long, or another took over
    */
   finish(): Promise<StoredObject>;
-  /** Nothing remains, unless another has taken over. Idempotent. */
+  /** Nothing remains, unless another has taken over; after `finish`, unless it was admitted. Idempotent. */
   abort(): Promise<void>;
   /** Keeps what is there for a later resume. Idempotent. */
   suspend(): Promise<void>;
@@ -73,6 +73,7 @@ class BlobIngest implements Ingest {
   readonly offsetBytes: number;
   readonly #hash: Hash | null;
   #receivedBytes: number;
+  #finished = false;
   #ended = false;
 
   constructor(
@@ -87,9 +88,13 @@ class BlobIngest implements Ingest {
   }
 
   write(chunk: Buffer): void | Promise<void> {
-    this.options.guard?.();
+    try {
+      this.options.guard?.();
+    } catch (error) {
+      return Promise.reject(error);
+    }
     this.#receivedBytes += chunk.length;
-    if (this.#receivedBytes > this.options.sizeBytes) throw this.#mismatch(undefined);
+    if (this.#receivedBytes > this.options.sizeBytes) return Promise.reject(this.#mismatch(undefined));
     this.#hash?.update(chunk);
     return this.upload.write(chunk);
   }
@@ -106,7 +111,7 @@ class BlobIngest implements Ingest {
     await this.#commit();
     const digest = streamed ?? (await this.#readBack());
     if (expected !== undefined && digest !== expected) await this.#refuse(digest);
-    this.#ended = true;
+    this.#finished = true;
     return { digest, sizeBytes, storageKey: this.storageKey };
   }
 
@@ -114,7 +119,9 @@ class BlobIngest implements Ingest {
     if (this.#ended) return;
     this.#ended = true;
     const { prisma } = this.context.database;
-    if (!(await condemnUpload(prisma, this.storageKey, this.options.owner))) return void (await this.upload.suspend());
+    const isOurs = await condemnUpload(prisma, this.storageKey, this.options.owner);
+    if (!isOurs && !this.#finished) await this.upload.suspend();
+    if (!isOurs) return;
     // The row goes last: as long as there may be bytes, something must know of them.
     await this.upload.abort();
     await this.context.store.delete(this.storageKey);
@@ -122,7 +129,7 @@ class BlobIngest implements Ingest {
   }
 
   async suspend(): Promise<void> {
-    if (this.#ended) return;
+    if (this.#ended || this.#finished) return;
     this.#ended = true;
     const { safeBytes, state } = await this.upload.suspend();
     await this.#keep({ safeBytes, resumeState: state });

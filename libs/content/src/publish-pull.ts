@@ -1,21 +1,19 @@
 import {
   findPull,
   finishPull,
-  leaseBlobs,
   listPlannedBlobs,
   listPlannedManifests,
   lockPull,
-  type PlannedBlob,
   type PullOutcome,
   type PullRow,
-  queueFetches,
   sendPullBack,
   type Tx,
 } from '@entrepot/database';
 import { type Digest, maxImageConfigBytes, parseReference, type Reference, repositoryName } from '@entrepot/oci';
-import { type ContentContext, pullLeaseMs, pullOwner } from './context.js';
+import type { ContentContext } from './context.js';
 import { imageConfigOf, type PublishedManifest } from './describe-image.js';
-import { PullEndedError } from './errors.js';
+import { BlobGoneError, PullEndedError } from './errors.js';
+import { leaseOrQueue } from './lease-or-queue.js';
 import { type PublishedImage, publishImages } from './publish.js';
 import { readBlob } from './read-blob.js';
 
@@ -26,50 +24,38 @@ export type PullPublication =
 
 /**
  * Makes a pulled image visible in one transaction, and ends the pull. Idempotent: a pull that is done says so again.
- * `layers` are those of the pull, to be analysed.
+ * `layers` are the blobs of the pull, to be analysed.
  *
  * @throws {PullEndedError} failed, cancelled, or still missing something
  * @throws {InvalidImageError} manifest and config do not fit; fail the pull
  */
 export async function publishPull(context: ContentContext, pullId: string): Promise<PullPublication> {
+  for (;;) {
+    const image = await readImage(context, pullId);
+    const published = await context.database.transaction((tx) => publishLocked(tx, pullId, image));
+    if (published !== null) return published;
+  }
+}
+
+/** Null when a config is gone, which the transaction will find out too; or when the pull is not to be published. */
+async function readImage(context: ContentContext, pullId: string): Promise<PublishedImage | null> {
   const { prisma } = context.database;
   const pull = await findPull(prisma, pullId);
-  const blobs = await listPlannedBlobs(prisma, pullId);
-  if (pull?.state === 'done') return doneWith(pull.outcome ?? 'up-to-date', blobs);
-  if (pull?.state !== 'publishing') throw new PullEndedError(pullId, pull?.state ?? 'forgotten');
-  const missing = await renewPlan(context, pullId, blobs);
-  if (missing.length > 0) return { state: 'fetching', missing };
-  const image = imageOf(pull, await readPlan(context, pullId));
-  const outcome = await context.database.transaction(async (tx) => await publishLocked(tx, pullId, image));
-  return doneWith(outcome, blobs);
-}
-
-function doneWith(outcome: PullOutcome, blobs: readonly PlannedBlob[]): PullPublication {
-  return { state: 'done', outcome, layers: blobs.map(({ digest }) => digest) };
-}
-
-/** After a long standstill leases may have run out and blobs be gone; those are fetched again. */
-async function renewPlan(context: ContentContext, pullId: string, blobs: readonly PlannedBlob[]): Promise<Digest[]> {
-  return await context.database.transaction(async (tx) => {
-    const digests = blobs.map(({ digest }) => digest);
-    const here = new Set(await leaseBlobs(tx, pullOwner(pullId), digests, pullLeaseMs));
-    const missing = blobs.filter(({ digest }) => !here.has(digest));
-    if (missing.length === 0) return [];
-    await queueFetches(tx, missing);
-    await sendPullBack(tx, pullId);
-    return missing.map(({ digest }) => digest);
-  });
-}
-
-async function readPlan(context: ContentContext, pullId: string): Promise<PublishedManifest[]> {
-  const manifests = await listPlannedManifests(context.database.prisma, pullId);
-  return await Promise.all(
-    manifests.map(async (manifest) => {
-      const config = imageConfigOf(manifest);
-      if (config === null) return manifest;
-      return { ...manifest, config: await readBlob(context, config, maxImageConfigBytes) };
-    }),
-  );
+  if (pull?.state !== 'publishing') return null;
+  try {
+    const manifests = await Promise.all(
+      (await listPlannedManifests(prisma, pullId)).map(async (manifest) => {
+        const config = imageConfigOf(manifest);
+        return config === null
+          ? manifest
+          : { ...manifest, config: await readBlob(context, config, maxImageConfigBytes) };
+      }),
+    );
+    return imageOf(pull, manifests);
+  } catch (error) {
+    if (error instanceof BlobGoneError) return null;
+    throw error;
+  }
 }
 
 function imageOf(pull: PullRow, manifests: PublishedManifest[]): PublishedImage {
@@ -81,12 +67,22 @@ function imageOf(pull: PullRow, manifests: PublishedManifest[]): PublishedImage 
   return { names: [{ repository: repositoryName(reference), tag }], target, shown, manifests, fromRegistry: true };
 }
 
-async function publishLocked(tx: Tx, pullId: string, image: PublishedImage): Promise<PullOutcome> {
+/** Null when the image has to be read again, because its config came back meanwhile. */
+async function publishLocked(tx: Tx, pullId: string, image: PublishedImage | null): Promise<PullPublication | null> {
   const pull = await lockPull(tx, pullId);
-  if (pull?.state === 'done') return pull.outcome ?? 'up-to-date';
+  const blobs = await listPlannedBlobs(tx, pullId);
+  const layers = blobs.map(({ digest }) => digest);
+  if (pull?.state === 'done') return { state: 'done', outcome: pull.outcome ?? 'up-to-date', layers };
   if (pull?.state !== 'publishing') throw new PullEndedError(pullId, pull?.state ?? 'forgotten');
+  // After a long standstill leases may have run out and blobs be gone; those are fetched again.
+  const { missing } = await leaseOrQueue(tx, pullId, blobs);
+  if (missing.length > 0) {
+    await sendPullBack(tx, pullId);
+    return { state: 'fetching', missing };
+  }
+  if (image === null) return null;
   const [result] = await publishImages(tx, [image], { action: 'pull', pullId });
   const outcome = result?.changed ? 'downloaded' : 'up-to-date';
   await finishPull(tx, pullId, { state: 'done', outcome });
-  return outcome;
+  return { state: 'done', outcome, layers };
 }

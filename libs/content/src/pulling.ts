@@ -10,7 +10,6 @@ import {
   insertPull,
   insertWatcher,
   joinPull,
-  leaseBlobs,
   listMissingBlobs,
   lockFetchesOf,
   lockPull,
@@ -18,15 +17,14 @@ import {
   type PullKind,
   type PullRequest,
   type PullRow,
-  queueFetches,
   renewWatcher as renewWatcherRow,
   type Tx,
 } from '@entrepot/database';
 import type { Digest } from '@entrepot/oci';
-import { settleFetches } from './admit.js';
-import { type ContentContext, pullLeaseMs, pullOwner } from './context.js';
+import type { ContentContext } from './context.js';
 import { endPulls, waitsTooLong } from './end-pull.js';
 import { PullEndedError } from './errors.js';
+import { leaseOrQueue } from './lease-or-queue.js';
 
 /** Who watches a pull renews so often at least, else counts as gone. */
 export const watcherTtlMs = 60_000;
@@ -141,10 +139,7 @@ export async function savePlan(
     const pull = await lockPull(tx, pullId);
     if (pull === null) throw new PullEndedError(pullId, 'forgotten');
     if (pull.state !== 'queued') return await existingPlan(tx, pull);
-    const digests = blobs.map(({ digest }) => digest);
-    const here = new Set(await leaseBlobs(tx, pullOwner(pullId), digests, pullLeaseMs));
-    const absent = blobs.filter(({ digest }) => !here.has(digest));
-    const { missing, duePulls } = await queueMissing(tx, pullId, absent);
+    const { missing, duePulls } = await leaseOrQueue(tx, pullId, blobs);
     const planned = blobs.map((blob) => ({
       ...blob,
       urls: [...(blob.urls ?? [])],
@@ -160,23 +155,6 @@ async function existingPlan(tx: Tx, pull: PullRow): Promise<{ missing: Digest[];
   if (pull.state !== 'fetching' && pull.state !== 'publishing') throw new PullEndedError(pull.id, pull.state);
   const missing = pull.state === 'fetching' ? await listMissingBlobs(tx, pull.id) : [];
   return { missing, complete: pull.state === 'publishing', duePulls: [] };
-}
-
-/**
- * Queues fetches, then looks again: a fetch that ended in between either waited for our lock and will see this pull, or
- * has left its blob, which then needs no fetch.
- */
-async function queueMissing(
-  tx: Tx,
-  pullId: string,
-  absent: readonly { digest: Digest; sizeBytes: number }[],
-): Promise<{ missing: Digest[]; duePulls: string[] }> {
-  if (absent.length === 0) return { missing: [], duePulls: [] };
-  await queueFetches(tx, absent);
-  const digests = absent.map(({ digest }) => digest);
-  const arrived = await leaseBlobs(tx, pullOwner(pullId), digests, pullLeaseMs);
-  const duePulls = arrived.length > 0 ? (await settleFetches(tx, arrived)).duePulls : [];
-  return { missing: digests.filter((digest) => !arrived.includes(digest)), duePulls };
 }
 
 /** Adds a line to a pull's timeline. */

@@ -1,23 +1,16 @@
 import {
-  deleteImages,
-  deleteReferences,
   type FoundImage,
   findShownManifest,
   getImage,
   holdImage,
   type ImageReference,
   insertEvents,
-  listImagesAndAncestors,
-  listPrunable,
   listReleaseFacts,
   listVariants,
-  lockImages,
-  type PruneFilter,
   putRepositories,
   putTags,
   showVariant,
   type Tx,
-  tryLockPrune,
 } from '@entrepot/database';
 import {
   type Digest,
@@ -29,7 +22,8 @@ import {
   repositoryName,
 } from '@entrepot/oci';
 import type { ContentContext } from './context.js';
-import { ImageConflictError, type ReleaseLine, ReleasePlan, type ReleaseRules } from './release-plan.js';
+import type { ReleaseLine, ReleasePlan, ReleaseRules } from './release-plan.js';
+import { carryOut, openPlan } from './release-transaction.js';
 
 /** How to remove an image. */
 export interface RemoveOptions extends Partial<ReleaseRules> {
@@ -91,54 +85,6 @@ export async function tagImage(
   });
 }
 
-/** What a prune did. */
-export interface PruneReport {
-  lines: ReleaseLine[];
-  releasedBytes: number;
-}
-
-/**
- * Removes all images of a filter as `docker image prune` does, those in several repositories name by name. In one
- * transaction.
- *
- * @throws {PruneRunningError} another prune has not ended
- */
-export async function pruneImages(
-  { database }: Pick<ContentContext, 'database'>,
-  filter: PruneFilter,
-): Promise<PruneReport> {
-  return database.transaction(async (tx) => {
-    if (!(await tryLockPrune(tx))) throw new PruneRunningError();
-    const candidates = await listPrunable(tx, filter);
-    const plan = await openPlan(tx, candidates);
-    for (const id of candidates) pruneOne(plan, id, filter);
-    const { lines, releasedBytes } = plan;
-    plan.events.push({ type: 'image', action: 'prune', actorId: '', attributes: { reclaimed: String(releasedBytes) } });
-    await carryOut(tx, plan);
-    return { lines, releasedBytes };
-  });
-}
-
-/** What was dangling when the list was made may have got a name before it was locked. */
-function pruneOne(plan: ReleasePlan, id: Digest, { dangling }: PruneFilter): void {
-  const names = plan.namesOf(id);
-  if (dangling && names.some(({ tag }) => tag !== null)) return;
-  const rules = { force: false, prune: true };
-  if (names.length === 0) removeUnlessNeeded(plan, id, rules);
-  for (const name of names) {
-    if (plan.namesOf(id).includes(name)) plan.removeName(id, name, rules);
-  }
-}
-
-/** It may have gone already, as the parent of another one. */
-function removeUnlessNeeded(plan: ReleasePlan, id: Digest, rules: ReleaseRules): void {
-  try {
-    if (plan.has(id)) plan.removeId(id, rules);
-  } catch (error) {
-    if (!(error instanceof ImageConflictError)) throw error;
-  }
-}
-
 async function removeOne(tx: Tx, name: string, rules: ReleaseRules): Promise<ReleaseLine[]> {
   const { found, plan } = await lockNamed(tx, name);
   const known = found.reference === undefined ? undefined : findName(plan, found, found.reference);
@@ -183,17 +129,6 @@ async function holdNamed(tx: Tx, name: string): Promise<FoundImage> {
   }
 }
 
-async function openPlan(tx: Tx, ids: readonly Digest[]): Promise<ReleasePlan> {
-  const locked = await lockImages(tx, await listImagesAndAncestors(tx, ids));
-  return new ReleasePlan(await listReleaseFacts(tx, locked));
-}
-
-async function carryOut(tx: Tx, plan: ReleasePlan): Promise<void> {
-  await deleteReferences(tx, plan.untagged);
-  await deleteImages(tx, plan.deleted);
-  await insertEvents(tx, plan.events);
-}
-
 function findName(plan: ReleasePlan, { imageId }: FoundImage, reference: Reference): ImageReference | undefined {
   const repository = repositoryName(reference);
   const { tag = null, digest = null } = reference;
@@ -205,15 +140,4 @@ function findName(plan: ReleasePlan, { imageId }: FoundImage, reference: Referen
 /** Docker takes any text that the id begins with for an id, even where a tag of this name exists. */
 function isIdPrefix(imageId: Digest, name: string): boolean {
   return imageId.startsWith(name) || digestHex(imageId).startsWith(name);
-}
-
-/** Only one prune goes on at a time. */
-export class PruneRunningError extends Error {
-  override readonly name = 'PruneRunningError';
-  readonly code = 'PRUNE_RUNNING' as const;
-  readonly retryable = true;
-
-  constructor() {
-    super('a prune operation is already running');
-  }
 }

@@ -1,15 +1,22 @@
 import {
+  advancePulls,
   deleteFinishedPulls,
   deleteIdleFetches,
   listDueFetches,
   listDuePulls,
   listImpatientPulls,
+  listPlannedBlobs,
+  listStalledPulls,
   listUnwatchedPulls,
+  lockFetchesOf,
+  lockPull,
   renewPullLeases,
+  type Tx,
 } from '@entrepot/database';
 import type { Digest } from '@entrepot/oci';
 import { type ContentContext, pullLeaseMs } from './context.js';
 import { endPulls, interactivePatienceMs } from './end-pull.js';
+import { leaseOrQueue } from './lease-or-queue.js';
 import { cancelUnwatched } from './pulling.js';
 
 const batch = 500;
@@ -35,7 +42,8 @@ export async function findDueWork(context: ContentContext): Promise<DueWork> {
 
 /**
  * Looks after pulls, a few times a minute: cancels those nobody watches any more, fails those whose patience ends
- * before their registry's, keeps the leases of the others, forgets what ended long ago.
+ * before their registry's, keeps the leases of the others and replaces those that were lost, forgets what ended long
+ * ago.
  */
 export async function tendPulls(context: ContentContext): Promise<void> {
   const { database } = context;
@@ -47,6 +55,18 @@ export async function tendPulls(context: ContentContext): Promise<void> {
     await database.transaction((tx) => endPulls(tx, [pullId], { state: 'failed', error: shown }));
   }
   await renewPullLeases(database.prisma, pullLeaseMs);
+  for (const pullId of await listStalledPulls(database.prisma, batch)) {
+    await database.transaction((tx) => restart(tx, pullId));
+  }
   await deleteIdleFetches(database.prisma, batch);
   await deleteFinishedPulls(database.prisma, forgetPullsAfterMs, batch);
+}
+
+/** Leases what is here still and has the rest fetched, as when the pull was planned. */
+async function restart(tx: Tx, pullId: string): Promise<void> {
+  await lockFetchesOf(tx, [pullId]);
+  const pull = await lockPull(tx, pullId);
+  if (pull?.state !== 'fetching') return;
+  await leaseOrQueue(tx, pullId, await listPlannedBlobs(tx, pullId));
+  await advancePulls(tx, [pullId]);
 }

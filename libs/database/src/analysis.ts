@@ -97,3 +97,19 @@ export async function markBrokenImages(tx: Tx, layers: readonly Digest[]): Promi
      returning i.id`;
   return rows.map((row) => row.id);
 }
+
+/** A stored layer that unpacks to these bytes, as a manifest here describes it. */
+export async function findLayerByDiffId(tx: Tx, diffId: Digest): Promise<KnownLayer | null> {
+  const rows = await tx.$queryRaw<KnownLayer[]>`
+    select b.digest, b.size_bytes::float8 as "sizeBytes", mb.media_type as "mediaType"
+      from blob b join manifest_blob mb on mb.blob_digest = b.digest and mb.position > 0
+     where b.diff_id = ${diffId}
+     order by b.digest, mb.media_type limit 1`;
+  return rows[0] ?? null;
+}
+
+export interface KnownLayer {
+  digest: Digest;
+  sizeBytes: number;
+  mediaType: string;
+}

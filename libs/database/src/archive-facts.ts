@@ -55,12 +55,14 @@ export async function findImageTarget(tx: Tx, idPrefix: string): Promise<Archive
   return found.length === 1 ? (found[0] ?? null) : null;
 }
 
-/** A manifest that is here, with its exact bytes. */
+/** A manifest that is here, with its exact bytes and, when it is an image, whose. */
 export interface ManifestDocument {
   digest: Digest;
   mediaType: string;
   kind: 'image' | 'index' | 'artifact';
   bytes: Buffer;
+  imageId: Digest | null;
+  platform: ImagePlatform | null;
 }
 
 /** These manifests and everything below them that is here. */
@@ -71,8 +73,10 @@ export async function listManifestTree(tx: Tx, roots: readonly Digest[]): Promis
       union
       select c.child_digest from tree t join manifest_child c on c.parent_digest = t.digest
     )
-    select m.digest, m.media_type as "mediaType", m.kind, m.bytes
-      from tree t join manifest m on m.digest = t.digest
+    select m.digest, m.media_type as "mediaType", m.kind, m.bytes, m.image_id as "imageId",
+           case when i.id is not null
+                then jsonb_build_object('os', i.os, 'architecture', i.architecture, 'variant', i.variant) end as platform
+      from tree t join manifest m on m.digest = t.digest left join image i on i.id = m.image_id
      order by m.digest`;
   return rows.map((row) => ({ ...row, bytes: Buffer.from(row.bytes) }));
 }

@@ -65,10 +65,11 @@ export async function claimFetch(
   return { digest: claim.digest, owner: claim.owner, epoch, sizeBytes, attempts, storageKey };
 }
 
-/** Notes under which key the owner writes. False when the fetch is not ours any more. */
+/** Notes under which key the owner writes, unless that upload has expired. False when the fetch is not ours any more. */
 export async function saveFetchUpload(tx: Tx, key: FetchKey, storageKey: string): Promise<boolean> {
   const count = await tx.$executeRaw`
-    update blob_fetch set storage_key = ${storageKey}
+    update blob_fetch
+       set storage_key = (select storage_key from upload where storage_key = ${storageKey} for key share)
      where digest = ${key.digest} and epoch = ${key.epoch} and owner = ${key.owner} and state = 'running'`;
   return count === 1;
 }

@@ -1,7 +1,13 @@
+import {
+  type Database,
+  type ImageListFilter,
+  type ImageSummary,
+  listImages,
+  measureDiskUsage,
+  measureSharedBytes,
+  openDatabase,
+} from '@entrepot/database';
 import { createTestDatabase, type SeededImage, seedImage, seedIndex, type TestDatabase } from '@entrepot/testing';
-import { type Database, openDatabase } from './database.js';
-import { measureDiskUsage, measureSharedBytes } from './disk-usage.js';
-import { type ImageListFilter, type ImageSummary, listImages } from './image-list.js';
 
 describe('image list', () => {
   let source: TestDatabase;

@@ -1,5 +1,6 @@
 import type { Digest } from '@entrepot/oci';
 import { Prisma } from './generated/client.js';
+import { jsonbText } from './jsonb-text.js';
 import { matchesDigest, matchesTag, type ReferencePattern } from './reference-filter.js';
 import type { Tx } from './transaction.js';
 
@@ -131,5 +132,5 @@ function conditions(filter: ImageListFilter, byName: boolean): Prisma.Sql[] {
 function hasLabel({ key, value }: LabelFilter): Prisma.Sql {
   return value === undefined
     ? Prisma.sql`jsonb_exists(i.labels, ${key})`
-    : Prisma.sql`i.labels @> ${JSON.stringify({ [key]: value })}::jsonb`;
+    : Prisma.sql`i.labels @> ${jsonbText({ [key]: value })}::jsonb`;
 }

@@ -1,7 +1,6 @@
+import { type Database, findImage, findShownManifest, getImage, openDatabase } from '@entrepot/database';
 import { type Digest, digestHex, parsePlatform } from '@entrepot/oci';
 import { createTestDatabase, type SeededImage, seedImage, seedIndex, type TestDatabase } from '@entrepot/testing';
-import { type Database, openDatabase } from './database.js';
-import { findImage, findShownManifest, getImage } from './image-names.js';
 
 describe('image names', () => {
   let source: TestDatabase;

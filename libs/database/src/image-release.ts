@@ -1,33 +1,9 @@
 // What a removal must know and do. The order of locks is that of a publication (images, manifests, tags), so that the
 // two wait for each other and never deadlock: whoever comes second sees what the first one left.
 import type { Digest } from '@entrepot/oci';
-import type { LabelFilter } from './image-list.js';
 import type { ImageVariant } from './image-names.js';
+import type { ImageReference } from './release-facts.js';
 import type { Tx } from './transaction.js';
-
-/** One name of an image: a tag or a digest of a repository. */
-export interface ImageReference {
-  repositoryId: bigint;
-  repository: string;
-  familiar: string;
-  tag: string | null;
-  digest: Digest | null;
-}
-
-/** What a removal needs to know of one image. */
-export interface ReleaseFacts {
-  id: Digest;
-  parentId: Digest | null;
-  childIds: Digest[];
-  labels: Record<string, string>;
-  /** In the order of the full names. */
-  references: ImageReference[];
-  diffIds: Digest[];
-  /** Of the layers of its manifest pulled last. */
-  layerBytes: number[];
-  /** How many layers, from the bottom, an image has too that is not among those asked for. */
-  keptLayers: number;
-}
 
 /**
  * Locks images until the transaction ends, with everything that goes when they go, so that nobody can give one a name,
@@ -47,117 +23,6 @@ export async function lockImages(tx: Tx, ids: readonly Digest[]): Promise<Digest
 export async function holdImage(tx: Tx, id: Digest): Promise<boolean> {
   const rows = await tx.$queryRaw<{ id: Digest }[]>`select id from image where id = ${id} for key share`;
   return rows.length > 0;
-}
-
-/** The facts of images that are locked, in no order. */
-export async function listReleaseFacts(tx: Tx, ids: readonly Digest[]): Promise<ReleaseFacts[]> {
-  const wanted = [...ids];
-  const images = await tx.$queryRaw<Omit<ReleaseFacts, 'references' | 'keptLayers'>[]>`
-    select i.id, i.parent_id as "parentId", i.labels,
-           array(select c.id from image c where c.parent_id = i.id order by c.id) as "childIds",
-           coalesce(i.config #> '{rootfs,diff_ids}', '[]') as "diffIds",
-           array(select coalesce(b.content_bytes, b.size_bytes)::float8
-                   from manifest_blob p join blob b on b.digest = p.blob_digest
-                  where p.position > 0 and p.manifest_digest =
-                        (select digest from manifest where image_id = i.id order by published_at desc, digest limit 1)
-                  order by p.position) as "layerBytes"
-      from image i where i.id = any(${wanted}::text[])`;
-  const references = new Map<Digest, ImageReference[]>();
-  for (const { imageId, ...reference } of await listReferences(tx, wanted)) {
-    references.set(imageId, [...(references.get(imageId) ?? []), reference]);
-  }
-  const kept = await countKeptLayers(tx, wanted);
-  return images.map((image) => ({
-    ...image,
-    references: references.get(image.id) ?? [],
-    keptLayers: kept.get(image.id) ?? 0,
-  }));
-}
-
-function listReferences(tx: Tx, ids: Digest[]): Promise<(ImageReference & { imageId: Digest })[]> {
-  return tx.$queryRaw<(ImageReference & { imageId: Digest })[]>`
-    select r.id as "repositoryId", r.name as repository, r.familiar, n.tag, n.digest, n.image_id as "imageId"
-      from (select repository_id, name as tag, null as digest, ':' || name as suffix, image_id
-              from tag where image_id = any(${ids}::text[])
-            union all
-            select repository_id, null, manifest_digest, '@' || manifest_digest, image_id
-              from repository_manifest where image_id = any(${ids}::text[])) n
-      join repository r on r.id = n.repository_id
-     order by (r.name || n.suffix) collate "C"`;
-}
-
-/** The index answers which other images have all of these layers, the comparison whether they begin with them. */
-async function countKeptLayers(tx: Tx, ids: Digest[]): Promise<Map<Digest, number>> {
-  const rows = await tx.$queryRaw<{ id: Digest; kept: number }[]>`
-    with stack as (
-      select i.id, n, jsonb_path_query_array(i.config #> '{rootfs,diff_ids}', '$[0 to $top]',
-                                             jsonb_build_object('top', n - 1)) as layers
-        from image i
-        cross join lateral generate_series(1, jsonb_array_length(coalesce(i.config #> '{rootfs,diff_ids}', '[]'))) n
-       where i.id = any(${ids}::text[])
-    ), kept as (
-      select s.layers from (select distinct n, layers from stack) s
-       where exists (
-         select from image o
-          where o.config #> '{rootfs,diff_ids}' @> s.layers
-            and jsonb_path_query_array(o.config #> '{rootfs,diff_ids}', '$[0 to $top]',
-                                       jsonb_build_object('top', s.n - 1)) = s.layers
-            and o.id not in (select unnest(${ids}::text[])))
-    )
-    select s.id, max(s.n) as kept from stack s join kept k on k.layers = s.layers group by s.id`;
-  return new Map(rows.map(({ id, kept }) => [id, kept]));
-}
-
-/** Images and all that they were built on here. */
-export async function listImagesAndAncestors(tx: Tx, ids: readonly Digest[]): Promise<Digest[]> {
-  const rows = await tx.$queryRaw<{ id: Digest }[]>`
-    with recursive ancestry as (
-      select id, parent_id from image where id = any(${[...ids]}::text[])
-      union
-      select i.id, i.parent_id from ancestry a join image i on i.id = a.parent_id
-    )
-    select id from ancestry`;
-  return rows.map(({ id }) => id);
-}
-
-/** What a prune may take. */
-export interface PruneFilter {
-  /** Only images without a tag. */
-  dangling: boolean;
-  /** Only those created then or before, in unix seconds. */
-  untilSeconds?: number;
-  labels?: readonly LabelFilter[];
-  /** Not those that have all of these. */
-  notLabels?: readonly LabelFilter[];
-}
-
-/** The images that a prune looks at, newest first; nothing is locked yet. */
-export async function listPrunable(tx: Tx, filter: PruneFilter): Promise<Digest[]> {
-  const labels = JSON.stringify(filter.labels ?? []);
-  const notLabels = JSON.stringify(filter.notLabels ?? []);
-  const rows = await tx.$queryRaw<{ id: Digest }[]>`
-    select i.id from image i
-     where (exists (select from tag t where t.image_id = i.id) and not ${filter.dangling}
-            or not exists (select from tag t where t.image_id = i.id)
-               and (not exists (select from image c where c.parent_id = i.id)
-                    or not ${filter.dangling}
-                       and exists (select from repository_manifest d where d.image_id = i.id)))
-       and (${filter.untilSeconds ?? null}::float8 is null
-            or i.created_at <= to_timestamp(${filter.untilSeconds ?? null}::float8))
-       and not exists (select from jsonb_to_recordset(${labels}::jsonb) as l (key text, value text)
-                        where not jsonb_exists(i.labels, l.key) or i.labels ->> l.key <> l.value)
-       and (${notLabels}::jsonb = '[]'
-            or exists (select from jsonb_to_recordset(${notLabels}::jsonb) as l (key text, value text)
-                        where not jsonb_exists(i.labels, l.key) or i.labels ->> l.key <> l.value))
-     order by i.created_at desc nulls last, i.id`;
-  return rows.map(({ id }) => id);
-}
-
-/** True for one prune at a time, until its transaction ends. */
-export async function tryLockPrune(tx: Tx): Promise<boolean> {
-  const [row] = await tx.$queryRaw<{ locked: boolean }[]>`
-    select pg_try_advisory_xact_lock(hashtextextended('entrepot image prune', 0)) as locked`;
-  return row?.locked ?? false;
 }
 
 /** Takes names from images; for a tag it is remembered that it went. */

@@ -1,7 +1,9 @@
 export {
   countRunningFetches,
   filterUnanalysedLayers,
+  findLayerByDiffId,
   findUnanalysedLayer,
+  type KnownLayer,
   type LayerFindings,
   listUnanalysedLayers,
   markBrokenImages,
@@ -81,6 +83,7 @@ export {
   listImageLayers,
 } from './image-detail.js';
 export { countImages, type ImageListFilter, type ImageSummary, type LabelFilter, listImages } from './image-list.js';
+export { listManifestSummaries, type ManifestSummary } from './image-manifests.js';
 export {
   type FoundImage,
   findImage,
@@ -91,20 +94,8 @@ export {
   listVariants,
   PlatformNotFoundError,
 } from './image-names.js';
-export {
-  deleteImages,
-  deleteReferences,
-  holdImage,
-  type ImageReference,
-  listImagesAndAncestors,
-  listPrunable,
-  listReleaseFacts,
-  lockImages,
-  type PruneFilter,
-  type ReleaseFacts,
-  showVariant,
-  tryLockPrune,
-} from './image-release.js';
+export { listPrunable, type PruneFilter, tryLockPrune } from './image-prune.js';
+export { deleteImages, deleteReferences, holdImage, lockImages, showVariant } from './image-release.js';
 export {
   expireLeases,
   expireLeasesOf,
@@ -132,6 +123,7 @@ export {
   listMissingBlobs,
   listPlannedBlobs,
   listPlannedManifests,
+  listStalledPulls,
   type PlannedBlob,
   type PlannedManifest,
 } from './pull-plans.js';
@@ -157,7 +149,9 @@ export {
   sendPullBack,
 } from './pulls.js';
 export { InvalidPatternError, parseReferencePattern, type ReferencePattern } from './reference-filter.js';
+export { type ImageReference, listImagesAndAncestors, listReleaseFacts, type ReleaseFacts } from './release-facts.js';
 export { putRepositories } from './repositories.js';
+export { listRepositories, type RepositorySummary } from './repository-list.js';
 export {
   type BlobUse,
   dropReviews,

@@ -65,8 +65,8 @@ async function hasHistory(client: pg.Client): Promise<boolean> {
 }
 
 function rethrow(error: unknown): never {
-  const lines = String(error instanceof Error ? error.message : error).split('\n');
-  throw new MigrationError(lines.find((line) => line.includes('ERROR:')) ?? lines[0] ?? '', { cause: error });
+  const [line = ''] = String(error instanceof Error ? error.message : error).split('\n');
+  throw new MigrationError(`the migration of the database failed: ${line}`, { cause: error });
 }
 
 /** A newer Entrepot has used this database. Going back needs a backup made by the older one. */

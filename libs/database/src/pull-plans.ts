@@ -82,6 +82,18 @@ export async function listMissingBlobs(tx: Tx, pullId: string): Promise<Digest[]
   return rows.map((row) => row.digest);
 }
 
+/** Pulls that wait for a blob nobody fetches, because they lost their lease on it. */
+export async function listStalledPulls(tx: Tx, limit: number): Promise<string[]> {
+  const rows = await tx.$queryRaw<{ id: string }[]>`
+    select p.id::text from pull p
+     where p.state = 'fetching' and exists (
+       select from pull_blob b
+        where b.pull_id = p.id and not exists (select from blob_fetch f where f.digest = b.blob_digest)
+          and not exists (select from blob_lease l where l.blob_digest = b.blob_digest and l.owner = 'pull:' || p.id))
+     limit ${limit}`;
+  return rows.map((row) => row.id);
+}
+
 /** Those who wait for a blob: people before batches, then the oldest. */
 export async function listFetchWaiters(tx: Tx, digest: Digest): Promise<FetchWaiter[]> {
   return await tx.$queryRaw<FetchWaiter[]>`

@@ -1,7 +1,11 @@
+import {
+  type Database,
+  InvalidPatternError,
+  listImages,
+  openDatabase,
+  parseReferencePattern,
+} from '@entrepot/database';
 import { createTestDatabase, seedImage, type TestDatabase } from '@entrepot/testing';
-import { type Database, openDatabase } from './database.js';
-import { listImages } from './image-list.js';
-import { InvalidPatternError, parseReferencePattern } from './reference-filter.js';
 
 const names = [
   'redis:7',

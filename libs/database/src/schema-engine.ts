@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { PrismaPg } from '@prisma/adapter-pg';
-import { bindMigrationAwareSqlAdapterFactory } from '@prisma/driver-adapter-utils';
+import { bindMigrationAwareSqlAdapterFactory, ColumnTypeEnum } from '@prisma/driver-adapter-utils';
 import type { MigrationList, SchemaEngine } from '@prisma/schema-engine-wasm';
 import pg from 'pg';
 
@@ -17,9 +17,10 @@ export const prismaDir = fileURLToPath(new URL('../../../prisma', import.meta.ur
 /** Runs `use` with a schema engine that works on one database. */
 export async function withSchemaEngine<T>(url: string, use: (engine: SchemaEngine) => Promise<T>): Promise<T> {
   const { SchemaEngine: Engine } = await loadEngine();
-  const pool = readableColumns(new pg.Pool({ connectionString: url, max: 2 }));
+  const pool = new pg.Pool({ connectionString: url, max: 2 });
+  const failures: Error[] = [];
   try {
-    const adapter = bindMigrationAwareSqlAdapterFactory(wholeScripts(new PrismaPg(pool), pool));
+    const adapter = bindMigrationAwareSqlAdapterFactory(mendedAdapter(pool, failures));
     const schema: [string, string] = ['schema.prisma', await readFile(join(prismaDir, 'schema.prisma'), 'utf8')];
     const engine = await Engine.new({ datamodels: [schema] }, () => {}, adapter);
     try {
@@ -27,6 +28,8 @@ export async function withSchemaEngine<T>(url: string, use: (engine: SchemaEngin
     } finally {
       engine.free();
     }
+  } catch (error) {
+    throw failures[0] ?? error;
   } finally {
     await pool.end();
   }
@@ -88,17 +91,29 @@ function withoutTimers(bindings: object): object {
 const finishMigration = 'update _prisma_migrations set finished_at = now() where finished_at is null';
 
 /**
- * The adapter cuts a script at every semicolon, even inside a function. Here a script goes to the server as a whole,
- * which makes it one transaction, and the mark that it is done is part of it: after a crash a migration without the
- * mark has not happened.
+ * Mends two things of the adapter. It cuts a script at every semicolon, even inside a function; here a script goes to
+ * the server as a whole, which makes it one transaction, and the mark that it is done is part of it: after a crash a
+ * migration without the mark has not happened. And it cannot read PostgreSQL's internal "char", which the engine needs
+ * to look at a database.
  */
-function wholeScripts(factory: PrismaPg, pool: pg.Pool): PrismaPg {
+function mendedAdapter(pool: pg.Pool, failures: Error[]): PrismaPg {
+  const charColumns = rememberCharColumns(pool);
+  const factory = new PrismaPg(pool);
   const connect = factory.connect.bind(factory);
   factory.connect = async () => {
     const adapter = await connect();
+    const queryRaw = adapter.queryRaw.bind(adapter);
+    adapter.queryRaw = async (query) => {
+      const result = await queryRaw(query);
+      for (const column of charColumns.get(result.rows) ?? []) result.columnTypes[column] = ColumnTypeEnum.Character;
+      return result;
+    };
     adapter.executeScript = async (script) => {
       const isMigration = !script.includes('_prisma_migrations');
-      await pool.query(isMigration ? `${script};\n${finishMigration}` : script);
+      await pool.query(isMigration ? `${script};\n${finishMigration}` : script).catch((error: Error) => {
+        failures.push(error);
+        throw error;
+      });
     };
     return adapter;
   };
@@ -108,15 +123,21 @@ function wholeScripts(factory: PrismaPg, pool: pg.Pool): PrismaPg {
 const charOid = 18;
 const bpcharOid = 1042;
 
-/** The adapter cannot read PostgreSQL's internal "char", which introspection needs. */
-function readableColumns(pool: pg.Pool): pg.Pool {
-  type Result = { fields?: { dataTypeID: number }[] };
+/** Has the pool call such columns something the adapter knows, and tells by the rows of a result which they were. */
+function rememberCharColumns(pool: pg.Pool): WeakMap<object, number[]> {
+  type Result = { fields?: { dataTypeID: number }[]; rows?: object };
+  const charColumns = new WeakMap<object, number[]>();
   const query = pool.query.bind(pool) as (...args: unknown[]) => Promise<Result>;
-  const rewritten = async (...args: unknown[]): Promise<Result> => {
+  const remembering = async (...args: unknown[]): Promise<Result> => {
     const result = await query(...args);
-    for (const field of result.fields ?? []) if (field.dataTypeID === charOid) field.dataTypeID = bpcharOid;
+    const { fields = [], rows = [] } = result;
+    charColumns.set(
+      rows,
+      [...fields.keys()].filter((column) => fields[column]?.dataTypeID === charOid),
+    );
+    for (const field of fields) if (field.dataTypeID === charOid) field.dataTypeID = bpcharOid;
     return result;
   };
-  pool.query = rewritten as unknown as pg.Pool['query'];
-  return pool;
+  pool.query = remembering as unknown as pg.Pool['query'];
+  return charColumns;
 }

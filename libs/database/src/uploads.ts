@@ -57,12 +57,20 @@ export async function deleteUpload(tx: Tx, storageKey: string, owner: string): P
   return (await tx.$executeRaw`delete from upload where storage_key = ${storageKey} and owner = ${owner}`) === 1;
 }
 
-/** Turns uploads that nobody kept into tombstones. Returns how many. */
+/**
+ * Turns uploads that nobody kept into tombstones. Returns how many. In a transaction: first the fetches let go of them,
+ * since whoever works at a fetch locks that before its upload.
+ */
 export async function expireUploads(tx: Tx, limit: number): Promise<number> {
+  await tx.$executeRaw`
+    update blob_fetch set storage_key = null where digest in (
+      select f.digest from blob_fetch f join upload u on u.storage_key = f.storage_key
+       where u.expires_at <= now() for update of f skip locked)`;
   return await tx.$executeRaw`
     with gone as (
       delete from upload where storage_key in (
-        select storage_key from upload where expires_at <= now()
+        select storage_key from upload u
+         where expires_at <= now() and not exists (select from blob_fetch f where f.storage_key = u.storage_key)
          order by expires_at for update skip locked limit ${limit})
       returning storage_key, size_bytes)
     insert into tombstone (storage_key, size_bytes, reason)

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import type { z } from 'zod';
 import { jobCatalogue } from './catalogue.js';
-import { defineJob, type JobDefinition } from './define-job.js';
+import { defineJob } from './define-job.js';
 
 const id = randomUUID();
 const digest = `sha256:${'ab'.repeat(32)}` as const;
@@ -23,15 +24,15 @@ describe('the job catalogue', () => {
     expect(jobId).toBe(expected);
   });
 
-  it.each<[string, JobDefinition<never>, unknown, boolean]>([
-    ['a uuid', resolvePull as JobDefinition<never>, { pullId: id }, true],
-    ['no uuid', resolvePull as JobDefinition<never>, { pullId: '1' }, false],
-    ['nothing', planArchive as JobDefinition<never>, {}, false],
-    ['a digest', fetchBlob as JobDefinition<never>, { digest }, true],
-    ['half a digest', fetchBlob as JobDefinition<never>, { digest: 'sha256:ab' }, false],
-    ['a number', analyseLayer as JobDefinition<never>, { digest: 5 }, false],
-  ])('a payload with %s', (_what, job, payload, isValid) => {
-    expect(job.payload.safeParse(payload).success).toBe(isValid);
+  it.each<[string, z.ZodType, unknown, boolean]>([
+    ['a uuid', resolvePull.payload, { pullId: id }, true],
+    ['no uuid', resolvePull.payload, { pullId: '1' }, false],
+    ['nothing', planArchive.payload, {}, false],
+    ['a digest', fetchBlob.payload, { digest }, true],
+    ['half a digest', fetchBlob.payload, { digest: 'sha256:ab' }, false],
+    ['a number', analyseLayer.payload, { digest: 5 }, false],
+  ])('a payload with %s', (_what, schema, payload, isValid) => {
+    expect(schema.safeParse(payload).success).toBe(isValid);
   });
 
   it.each(['', 'Fetch', 'a:b', 'a b', '1a'])('refuses the job name %j', (name) => {

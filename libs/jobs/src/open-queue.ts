@@ -41,6 +41,6 @@ export async function migrateQueue(url: string): Promise<void> {
 
 function technologyOf(url: string): 'redis' | 'postgres' {
   if (/^rediss?:/.test(url)) return 'redis';
-  if (/^(postgres|postgresql|socket):/.test(url)) return 'postgres';
+  if (/^postgres(ql)?:/.test(url)) return 'postgres';
   throw new QueueUrlError();
 }

@@ -93,7 +93,7 @@ export class CorruptStreamError extends Error {
 }
 
 /** Names come from strangers: quoted when they are not plain, cut when they are long. */
-export function printable(name: string): string {
+function printable(name: string): string {
   const short = name.length > 200 ? `${name.slice(0, 200)}…` : name;
   return /^[\x21-\x7e…]*$/.test(short) && short !== '' ? short : JSON.stringify(short);
 }

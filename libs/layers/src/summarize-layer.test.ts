@@ -11,7 +11,7 @@ type Entry = Partial<Header> & { name: string; body?: string | Buffer };
 async function tar(...entries: Entry[]): Promise<Buffer> {
   const stream = pack();
   for (const { body, ...header } of entries) {
-    if (body === undefined) stream.entry(header).end();
+    if (body === undefined) stream.entry(header).end(null);
     else stream.entry(header, body);
   }
   stream.finalize();
@@ -163,7 +163,7 @@ describe('summarizeLayer', () => {
     [{ maxEntries: 3 }, 'more than 3 entries (at entry ./etc/passwd-)'],
     [{ maxNameBytes: 100 }, 'name is longer than 100 bytes (at entry ./long-name-'],
     [{ maxPaxBytes: 10 }, 'PAX header is larger than 10 bytes (at entry ./long-name-'],
-    [{ maxBytes: 4000 }, 'unpacks to more than 4000 bytes (at entry ./etc/mtab)'],
+    [{ maxBytes: 4000 }, 'unpacks to more than 4000 bytes (at entry ./etc/.wh.shadow)'],
   ])('stops at a limit: %j', async (limits, message) => {
     await expect(summarizeLayer(stored(await layer(), 500), limits)).rejects.toMatchObject({
       code: 'LAYER_TOO_LARGE',

@@ -6,7 +6,7 @@
 import { CorruptStreamError, LayerTooLargeError } from './errors.js';
 
 /** Windows above this are refused: a decoder must hold one window in memory. */
-export const maxZstdWindowBytes = 128 * 1024 * 1024;
+const maxZstdWindowBytes = 128 * 1024 * 1024;
 
 const maxBlockBytes = 128 * 1024;
 const maxBlocksPerPiece = 4;

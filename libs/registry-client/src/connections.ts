@@ -3,6 +3,7 @@ import { rootCertificates } from 'node:tls';
 import { Agent, buildConnector, type Dispatcher } from 'undici';
 import { classifyAddress } from './address-class.js';
 import { guardedLookup, type Reach } from './hop-safety.js';
+import { guardPausedSocket } from './paused-socket.js';
 
 export interface ConnectionOptions {
   /** Any certificate will do. */
@@ -27,7 +28,7 @@ export class Connections {
   readonly #seen = new Map<string, Reach>();
 
   constructor(private readonly options: ConnectionOptions) {
-    this.#direct = this.#agent(watched(this.#connector(), (host, socket) => this.#remember(host, socket)));
+    this.#direct = this.#agent((host, socket) => this.#remember(host, socket));
   }
 
   /** For the registry itself, wherever it is. */
@@ -37,7 +38,7 @@ export class Connections {
 
   /** For a place that a registry of this reach has named. */
   guarded(reach: Reach): Dispatcher {
-    const agent = this.#guarded.get(reach) ?? this.#agent(this.#connector(reach));
+    const agent = this.#guarded.get(reach) ?? this.#agent(() => {}, reach);
     this.#guarded.set(reach, agent);
     return agent;
   }
@@ -52,9 +53,9 @@ export class Connections {
     await Promise.all([this.#direct, ...this.#guarded.values()].map((agent) => agent.destroy()));
   }
 
-  #agent(connect: buildConnector.connector): Agent {
+  #agent(onConnected: (hostname: string, socket: Socket) => void, reach?: Reach): Agent {
     return new Agent({
-      connect,
+      connect: watched(this.#connector(reach), onConnected),
       connections: this.options.maxConnections ?? null,
       pipelining: 1,
       keepAliveTimeout: keepAliveMs,
@@ -88,6 +89,7 @@ function watched(
   return (options, callback) =>
     connect(options, (...[error, socket]) => {
       if (error !== null) return callback(error, null);
+      guardPausedSocket(socket);
       onConnected(options.hostname, socket);
       return callback(null, socket);
     });

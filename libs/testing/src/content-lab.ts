@@ -73,9 +73,14 @@ export async function fetchBytes(
   const claim = await claimFetch(context, digest, worker);
   if (claim === null || 'taken' in claim) return null;
   const ingest = await openFetchIngest(context, claim);
-  await ingest.write(bytes.subarray(ingest.offsetBytes));
-  const { duePulls } = await finishFetch(context, claim, await ingest.finish());
-  return duePulls;
+  try {
+    await ingest.write(bytes.subarray(ingest.offsetBytes));
+    const { duePulls } = await finishFetch(context, claim, await ingest.finish());
+    return duePulls;
+  } catch (error) {
+    await ingest.abort();
+    throw error;
+  }
 }
 
 /** A whole pull by one worker, from the request to the published image. */

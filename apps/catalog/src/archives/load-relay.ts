@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { Readable } from 'node:stream';
 import type { ServiceConfig } from '@entrepot/config';
 import type { Logger } from '@entrepot/observability';
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
@@ -53,7 +54,8 @@ export class LoadRelay implements OnApplicationShutdown {
           path: `/internal/load${query}`,
           method: 'POST',
           headers: { authorization: `Bearer ${this.config.internalSecret}`, 'content-type': 'application/x-tar' },
-          body: upload.iterator({ destroyOnReturn: false }),
+          // Read through an iterator, so that an answer before the end of the body does not cut the client's connection.
+          body: Readable.from(upload.iterator({ destroyOnReturn: false })),
           signal,
         });
       } catch (error) {

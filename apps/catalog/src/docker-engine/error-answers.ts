@@ -1,4 +1,7 @@
-import { isCodedError } from '@entrepot/oci';
+import { PruneRunningError } from '@entrepot/content';
+import { ImageNotFoundError, PlatformNotFoundError } from '@entrepot/database';
+import { formatPlatform, isCodedError } from '@entrepot/oci';
+import { RegistryError } from '@entrepot/registry-client';
 import { HttpException } from '@nestjs/common';
 import { UnsupportedApiVersionError } from './api-version.js';
 import { EngineError } from './engine-error.js';
@@ -19,6 +22,14 @@ interface Rule {
 const rules: readonly Rule[] = [
   on(EngineError, (error) => ({ status: error.status, message: error.message })),
   on(UnsupportedApiVersionError, (error) => ({ status: 400, message: error.message })),
+  on(ImageNotFoundError, (error) => ({ status: 404, message: `No such image: ${error.image}` })),
+  on(PlatformNotFoundError, (error) => ({ status: 404, message: platformText(error) })),
+  on(PruneRunningError, (error) => ({ status: 409, message: error.message })),
+  // At a 401 the docker command would ask for a login, and hang where there is no terminal.
+  on(RegistryError, (error) => ({
+    status: error.dockerStatus === 401 ? 500 : error.dockerStatus,
+    message: error.dockerMessage,
+  })),
   // Only the router throws Nest's own exceptions here.
   on(HttpException, (error) => ({
     status: error.getStatus(),
@@ -30,6 +41,7 @@ const statusByCode: Readonly<Record<string, number>> = {
   INVALID_REFERENCE: 400,
   INVALID_PLATFORM: 400,
   INVALID_DIGEST: 400,
+  IMAGE_CONFLICT: 409,
   QUEUE_UNAVAILABLE: 503,
   BLOB_STORE_UNAVAILABLE: 503,
 };
@@ -39,10 +51,10 @@ export function answerTo(error: unknown): EngineAnswer {
   if (!(error instanceof Error)) return fault();
   const rule = rules.find(({ matches }) => matches(error));
   if (rule) return { ...rule.answer(error), isFault: false };
-  if (isRegistryError(error)) return answerToRegistry(error);
   if (isRequestError(error)) return { status: error.statusCode, message: error.message, isFault: false };
   if (!isCodedError(error)) return fault();
   const status = statusByCode[error.code] ?? 500;
+  // Errors with a code are written to be read; who has to act on a 5xx is whoever runs this service.
   return { status, message: error.message, isFault: status >= 500 };
 }
 
@@ -50,14 +62,10 @@ function fault(): EngineAnswer {
   return { status: 500, message: 'internal error, see the log of the catalog service', isFault: true };
 }
 
-/** dockerd keeps the registry's status, but at a 401 the CLI would ask for a login and hang. */
-function answerToRegistry(error: Error & { dockerMessage: string; status?: number }): EngineAnswer {
-  const keeps = error.status !== undefined && [403, 404, 429].includes(error.status);
-  return { status: keeps ? (error.status as number) : 500, message: error.dockerMessage, isFault: false };
-}
-
-function isRegistryError(error: Error): error is Error & { dockerMessage: string; status?: number } {
-  return 'dockerMessage' in error && typeof error.dockerMessage === 'string';
+function platformText({ image, actual, wanted }: PlatformNotFoundError): string {
+  const found = actual === undefined ? 'unknown' : formatPlatform(actual);
+  const asked = formatPlatform(wanted);
+  return `image with reference ${image} was found but its platform (${found}) does not match the specified platform (${asked})`;
 }
 
 /** What Fastify says about a request it cannot take. */

@@ -12,6 +12,8 @@ export class EngineErrorFilter implements ExceptionFilter {
   catch(error: unknown, host: ArgumentsHost): void {
     const request = host.switchToHttp().getRequest<FastifyRequest>();
     const reply = host.switchToHttp().getResponse<FastifyReply>();
+    // A client that has gone needs no answer, and what broke because it went is no fault.
+    if (request.raw.destroyed && reply.raw.destroyed) return;
     const { status, message, isFault } = answerTo(error);
     if (isFault)
       this.logger.error({ err: error, method: request.method, url: request.url.split('?')[0] }, 'request failed');

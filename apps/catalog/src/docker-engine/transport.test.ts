@@ -1,24 +1,21 @@
-import { createHealth, createLogger, createMetrics } from '@entrepot/observability';
-import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { createCatalog } from '../catalog.js';
-import type { CatalogParts } from '../providers.js';
+import { createTestDatabase, type TestDatabase } from '@entrepot/testing';
+import { type CatalogFixture, startCatalog } from '../catalog-fixture.js';
 
 describe('transport', () => {
-  let app: NestFastifyApplication;
+  let source: TestDatabase;
+  let catalog: CatalogFixture;
   let url: string;
 
   beforeAll(async () => {
-    const parts = {
-      logger: createLogger({ service: 'test', level: 'silent' }),
-      metrics: createMetrics('test'),
-      health: createHealth(),
-    };
-    app = await createCatalog(parts as CatalogParts);
-    await app.listen({ host: '127.0.0.1', port: 0 });
-    url = await app.getUrl();
+    source = await createTestDatabase();
+    catalog = await startCatalog(source.url);
+    url = catalog.url;
   });
 
-  afterAll(() => app.close());
+  afterAll(async () => {
+    await catalog.close();
+    await source.drop();
+  });
 
   it('answers a ping with the version and without a body to HEAD', async () => {
     for (const method of ['HEAD', 'GET']) {
@@ -69,5 +66,35 @@ describe('transport', () => {
       expect(answer.headers.get('content-type')).toBe('application/json');
       expect(await answer.json()).toMatchObject({ ApiVersion: '1.50', MinAPIVersion: '1.24', Os: 'linux' });
     }
+  });
+
+  it('tells whether it can serve, and what it has done', async () => {
+    const ready = await fetch(`${url}/readyz`);
+    expect([ready.status, await ready.json()]).toMatchObject([200, { ok: true, checks: { database: { ok: true } } }]);
+    expect((await fetch(`${url}/healthz`)).status).toBe(200);
+    expect(await (await fetch(`${url}/metrics`)).text()).toContain('entrepot_http_request_seconds_count');
+  });
+
+  it.each<[method: string, path: string, status: number, body: unknown]>([
+    ['GET', 'containers/json', 200, []],
+    ['GET', 'networks', 200, []],
+    ['GET', 'volumes', 200, { Volumes: [], Warnings: null }],
+    ['GET', 'plugins', 200, []],
+    ['POST', 'containers/prune', 200, { ContainersDeleted: null, SpaceReclaimed: 0 }],
+    ['POST', 'networks/prune', 200, { NetworksDeleted: null }],
+    ['POST', 'volumes/prune', 200, { VolumesDeleted: [], SpaceReclaimed: 0 }],
+    ['POST', 'build/prune?filters=', 200, { CachesDeleted: null, SpaceReclaimed: 0 }],
+    ['GET', 'containers/local/x:1/json', 404, { message: 'No such container: local/x:1' }],
+    ['DELETE', 'containers/c1?force=1', 404, { message: 'No such container: c1' }],
+    ['GET', 'networks/local/x:1', 404, { message: 'network local/x:1 not found' }],
+    ['GET', 'volumes/local/x:1', 404, { message: 'get local/x:1: no such volume' }],
+    ['GET', 'plugins/local/x:1/json', 404, { message: 'plugin "local/x:1" not found' }],
+    ['DELETE', 'images', 404, { message: 'page not found' }],
+    ['DELETE', 'images/json/', 400, { message: 'invalid reference format' }],
+    ['PUT', 'images/json', 404, { message: 'page not found' }],
+  ])('%s %s: %i', async (method, path, status, body) => {
+    const answer = await fetch(`${url}/v1.50/${path}`, { method });
+    expect([answer.status, await answer.json()]).toEqual([status, body]);
+    expect(answer.headers.get('content-type')).toBe('application/json');
   });
 });

@@ -1,5 +1,6 @@
+import type { IncomingMessage } from 'node:http';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { serverVersion } from '../version.js';
 import { checkVersion, newestApiVersion, splitVersion } from './api-version.js';
 import { routeUrl } from './route-url.js';
@@ -13,15 +14,8 @@ export function createTransport(): FastifyAdapter {
     routerOptions: { maxParamLength: 4096 },
     exposeHeadRoutes: false,
     forceCloseConnections: true,
-    rewriteUrl: (request) => routeUrl(request.method ?? 'GET', request.url ?? '/'),
-    frameworkErrors: (error, _request, reply) => {
-      const body = `${JSON.stringify({ message: error.message })}\n`;
-      void reply
-        .code(error.statusCode ?? 400)
-        .header('content-type', 'application/json')
-        .serializer(String)
-        .send(body);
-    },
+    rewriteUrl: (request: IncomingMessage) => routeUrl(request.method ?? 'GET', request.url ?? '/'),
+    frameworkErrors: refuseMalformed,
   });
   const fastify = adapter.getInstance();
   fastify.removeAllContentTypeParsers();
@@ -29,6 +23,16 @@ export function createTransport(): FastifyAdapter {
   fastify.addHook('onRequest', openAnswer);
   fastify.addHook('onSend', finishJson);
   return adapter;
+}
+
+/** What the router cannot read never comes to the error filter. */
+function refuseMalformed(error: FastifyError, _request: FastifyRequest, reply: FastifyReply): void {
+  const body = `${JSON.stringify({ message: error.message })}\n`;
+  void reply
+    .code(error.statusCode ?? 400)
+    .header('content-type', 'application/json')
+    .serializer(String)
+    .send(body);
 }
 
 /** An unknown route gets none of the usual headers, as with dockerd; OPTIONS is always welcome. */

@@ -1,0 +1,109 @@
+import type { Readable } from 'node:stream';
+import { insertUpload } from '@entrepot/database';
+import { summarizeLayer } from '@entrepot/layers';
+import { createLogger } from '@entrepot/observability';
+import { type Digest, isCodedError } from '@entrepot/oci';
+import {
+  buildImage,
+  type ContentLab,
+  deterministicBytes,
+  type LayerRecipe,
+  openContentLab,
+  pullImage,
+} from '@entrepot/testing';
+import { analyseLayer } from './analyse-layer.js';
+import { type LayerReader, LayerUnreadableError } from './layer-thread.js';
+
+describe('analysing a layer', () => {
+  let lab: ContentLab;
+  const logger = createLogger({ service: 'test', level: 'silent' });
+  const signal = new AbortController().signal;
+
+  beforeAll(async () => {
+    lab = await openContentLab();
+  });
+  afterAll(() => lab.close());
+
+  /** Reads in this thread; the thread itself has a test of its own. */
+  const layers: LayerReader = {
+    read: async (storageKey) => {
+      const source: Readable = await lab.context.store.open(storageKey);
+      return summarizeLayer(source).catch((error: Error) => {
+        throw new LayerUnreadableError(error.message, isCodedError(error) ? error.code : 'X', false);
+      });
+    },
+    close: async () => {},
+  };
+
+  const analyse = (digest: Digest) =>
+    analyseLayer({ database: lab.context.database, layers, logger }, { digest }, { signal });
+
+  async function pullWith(reference: string, layer: LayerRecipe) {
+    const image = await buildImage({ layers: [layer] });
+    await pullImage(lab.context, image, { reference });
+    const digest = image.layers[0]?.descriptor.digest as Digest;
+    const state = async () => {
+      const [blob] = await lab.context.database.prisma.$queryRaw<Record<string, unknown>[]>`
+        select diff_id, content_bytes::int, entry_count, analysis_error, analysed_at is not null as done
+          from blob where digest = ${digest}`;
+      const [row] = await lab.context.database.prisma.$queryRaw<{ broken: string | null }[]>`
+        select broken_reason as broken from image where id = ${image.config.digest}`;
+      return { ...blob, broken: row?.broken };
+    };
+    return { image, digest, state };
+  }
+
+  it('learns the diff id and the size of what is inside', async () => {
+    const { digest, state, image } = await pullWith('docker.io/library/plain:1', {
+      entries: [
+        { name: 'etc/', type: 'directory' },
+        { name: 'etc/a', content: 'hello' },
+      ],
+    });
+    expect(await analyse(digest)).toBeUndefined();
+    expect(await state()).toEqual({
+      diff_id: image.layers[0]?.diffId,
+      content_bytes: 5,
+      entry_count: 2,
+      analysis_error: null,
+      done: true,
+      broken: null,
+    });
+  });
+
+  it('marks the images that promise another diff id', async () => {
+    const lie = `sha256:${'1'.repeat(64)}` as Digest;
+    const { digest, state } = await pullWith('docker.io/library/liar:1', {
+      entries: [{ name: 'b', content: 'lies' }],
+      lie: { diffId: lie },
+    });
+    await analyse(digest);
+    expect(await state()).toMatchObject({
+      done: true,
+      broken: expect.stringContaining("don't match image configuration"),
+    });
+  });
+
+  it('marks the images of a layer that is no tar, and asks no more', async () => {
+    const { digest, state } = await pullWith('docker.io/library/junk:1', { tar: deterministicBytes(3000, 'junk') });
+    await analyse(digest);
+    expect(await state()).toMatchObject({ done: true, broken: expect.stringMatching(/tar/) });
+    expect(await analyse(digest)).toBeUndefined();
+  });
+
+  it('lets transfers go first, but not for ever', async () => {
+    const { digest, state } = await pullWith('docker.io/library/patient:1', { entries: [{ name: 'c', content: 'c' }] });
+    const { prisma } = lab.context.database;
+    await insertUpload(prisma, { storageKey: 'k', sizeBytes: 1, owner: 'o', ttlMs: 60_000 });
+    await prisma.$executeRaw`
+      insert into blob_fetch (digest, size_bytes, state, lease_until) values ('sha256:x', 1, 'running', now() + interval '1 minute')`;
+    expect(await analyse(digest)).toMatchObject({ retryAt: expect.any(Date) });
+    await prisma.$executeRaw`update blob set created_at = now() - interval '2 minutes' where digest = ${digest}`;
+    expect(await analyse(digest)).toBeUndefined();
+    expect(await state()).toMatchObject({ done: true });
+  });
+
+  it('does nothing about a blob that is gone', async () => {
+    expect(await analyse(`sha256:${'e'.repeat(64)}`)).toBeUndefined();
+  });
+});

@@ -1,0 +1,35 @@
+import type { ContentContext } from '@entrepot/content';
+import type { JobQueue } from '@entrepot/jobs';
+import type { Health, Logger, Metrics } from '@entrepot/observability';
+import type { Provider } from '@nestjs/common';
+import type { LayerReader } from './layer-thread.js';
+
+/** Tokens of what the controllers ask for by `@Inject`. */
+export const HEALTH = Symbol('health');
+export const METRICS = Symbol('metrics');
+export const LOAD_PARTS = Symbol('load parts');
+export const INTERNAL_SECRET = Symbol('internal secret');
+
+/** Everything from outside that this service works with. Whoever opened it closes it. */
+export interface ArchiverParts {
+  content: ContentContext;
+  queue: JobQueue;
+  layers: LayerReader;
+  logger: Logger;
+  health: Health;
+  metrics: Metrics;
+  /** What catalog shows to be let in. */
+  internalSecret: string;
+  /** How long content outlives its last reference. */
+  collectAfterMs: number;
+}
+
+/** The parts under their tokens. */
+export function providersOf(parts: ArchiverParts): Provider[] {
+  return [
+    { provide: HEALTH, useValue: parts.health },
+    { provide: METRICS, useValue: parts.metrics },
+    { provide: LOAD_PARTS, useValue: parts },
+    { provide: INTERNAL_SECRET, useValue: parts.internalSecret },
+  ];
+}

@@ -1,0 +1,28 @@
+import { deleteOldEvents, listQueuedArchives, listUnanalysedLayers } from '@entrepot/database';
+import { jobCatalogue } from '@entrepot/jobs';
+import type { ArchiverParts } from './providers.js';
+
+const batch = 500;
+/** Those stored later have a job of their own that waits on purpose. */
+const analysisOverdueMs = 15_000;
+const keepEventsMs = 7 * 24 * 60 * 60_000;
+
+/** Asks again for what the database says is due, whether its job was lost or only waits. */
+export async function sweep({ content, queue }: Pick<ArchiverParts, 'content' | 'queue'>): Promise<void> {
+  const { prisma } = content.database;
+  const archives = await listQueuedArchives(prisma, batch);
+  await queue.enqueueMany(
+    jobCatalogue.planArchive,
+    archives.map((archiveId) => ({ archiveId })),
+  );
+  const layers = await listUnanalysedLayers(prisma, { storedForMs: analysisOverdueMs, limit: batch });
+  await queue.enqueueMany(
+    jobCatalogue.analyseLayer,
+    layers.map((digest) => ({ digest })),
+  );
+}
+
+/** Forgets what happened long ago. */
+export async function forget({ content }: Pick<ArchiverParts, 'content'>): Promise<void> {
+  await deleteOldEvents(content.database.prisma, keepEventsMs);
+}

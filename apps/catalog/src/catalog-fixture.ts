@@ -1,0 +1,44 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openBlobStore } from '@entrepot/blob-store';
+import { loadServiceConfig } from '@entrepot/config';
+import { type Database, openDatabase } from '@entrepot/database';
+import type { JobQueue } from '@entrepot/jobs';
+import { createHealth, createLogger, createMetrics } from '@entrepot/observability';
+import { RegistryClient } from '@entrepot/registry-client';
+import { createCatalog } from './catalog.js';
+
+/** A catalog for tests: a real database, an empty folder for blobs, and no queue. */
+export interface CatalogFixture {
+  /** `http://127.0.0.1:…` */
+  url: string;
+  database: Database;
+  close(): Promise<void>;
+}
+
+/** Starts a catalog on a migrated database; the caller closes it and drops the database. */
+export async function startCatalog(databaseUrl: string): Promise<CatalogFixture> {
+  const folder = await mkdtemp(join(tmpdir(), 'entrepot-catalog-'));
+  const blobStoreUrl = `file://${folder}`;
+  const config = loadServiceConfig({
+    ...{ DATABASE_URL: databaseUrl, QUEUE_URL: databaseUrl, BLOB_STORE_URL: blobStoreUrl },
+    ENTREPOT_SECRET_KEY: Buffer.alloc(32, 7).toString('base64'),
+  });
+  const database = openDatabase(databaseUrl);
+  const health = createHealth();
+  health.add('database', () => database.ping());
+  const app = await createCatalog({
+    ...{ config, database, health, queue: {} as JobQueue, store: openBlobStore(blobStoreUrl) },
+    logger: createLogger({ service: 'catalog', level: 'silent' }),
+    registryClient: new RegistryClient({}),
+    metrics: createMetrics('catalog'),
+  });
+  await app.listen({ host: '127.0.0.1', port: 0 });
+  const close = async (): Promise<void> => {
+    await app.close();
+    await database.close();
+    await rm(folder, { recursive: true, force: true });
+  };
+  return { url: await app.getUrl(), database, close };
+}

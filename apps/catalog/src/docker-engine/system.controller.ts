@@ -1,0 +1,102 @@
+import { cpus, release, totalmem } from 'node:os';
+import type { ServiceConfig } from '@entrepot/config';
+import { type Database, listImages, measureDiskUsage, measureSharedBytes } from '@entrepot/database';
+import { Controller, Get, Inject, Query } from '@nestjs/common';
+import { CONFIG, DATABASE } from '../providers.js';
+import { serverVersion } from '../version.js';
+import { type ApiVersion, EngineVersion } from './api-version.js';
+import { all, type QueryValues } from './query.js';
+import { summaryJson } from './summary-json.js';
+
+/** `docker info` and `docker system df`. */
+@Controller()
+export class SystemController {
+  constructor(
+    @Inject(CONFIG) private readonly config: ServiceConfig,
+    @Inject(DATABASE) private readonly database: Database,
+  ) {}
+
+  @Get('info')
+  async info(): Promise<object> {
+    const usage = await measureDiskUsage(this.database.prisma);
+    return {
+      ID: 'entrepot',
+      Name: 'entrepot',
+      ServerVersion: serverVersion,
+      Images: usage.images,
+      Driver: 'entrepot',
+      DriverStatus: [
+        ['Blobs', String(usage.blobs)],
+        ['Stored', `${usage.storedBytes} bytes`],
+        ['Layers', `${usage.layersBytes} bytes, each counted once`],
+      ],
+      RegistryConfig: registries(this.config),
+      ...thisMachine(),
+      ...noRuntime,
+      SystemTime: new Date().toISOString(),
+    };
+  }
+
+  @Get('system/df')
+  async usage(@Query() query: QueryValues, @EngineVersion() version: ApiVersion): Promise<object> {
+    const types = all(query.type);
+    const wants = (type: string): boolean => types.length === 0 || types.includes(type);
+    return {
+      ...(wants('image') ? await this.#images(version) : {}),
+      ...(wants('container') ? { Containers: [] } : {}),
+      ...(wants('volume') ? { Volumes: [] } : {}),
+      ...(wants('build-cache') ? { BuildCache: [] } : {}),
+    };
+  }
+
+  async #images(version: ApiVersion): Promise<object> {
+    const { prisma } = this.database;
+    const [usage, shared] = [await measureDiskUsage(prisma), await measureSharedBytes(prisma)];
+    const images = (await listImages(prisma)).map((image) =>
+      summaryJson(image, version, { containers: 0, sharedBytes: shared.get(image.id) ?? 0 }),
+    );
+    return { LayersSize: usage.layersBytes, Images: images };
+  }
+}
+
+/** What a daemon would say of its containers, networks and swarm. */
+const noRuntime = {
+  ...{ Containers: 0, ContainersRunning: 0, ContainersPaused: 0, ContainersStopped: 0 },
+  Plugins: { Volume: null, Network: null, Authorization: null, Log: null },
+  Swarm: {
+    NodeID: '',
+    NodeAddr: '',
+    LocalNodeState: 'inactive',
+    ControlAvailable: false,
+    Error: '',
+    RemoteManagers: null,
+  },
+  SecurityOptions: [],
+  Warnings: ['WARNING: Entrepot keeps images and does not run containers'],
+  ...{ Labels: [], ExperimentalBuild: false, LiveRestoreEnabled: false, Debug: false },
+  ...{ HttpProxy: '', HttpsProxy: '', NoProxy: '', IndexServerAddress: 'https://index.docker.io/v1/' },
+};
+
+function thisMachine(): object {
+  return {
+    OperatingSystem: 'Entrepot',
+    OSType: 'linux',
+    Architecture: process.arch === 'x64' ? 'x86_64' : process.arch === 'arm64' ? 'aarch64' : process.arch,
+    KernelVersion: release(),
+    NCPU: cpus().length,
+    MemTotal: totalmem(),
+  };
+}
+
+function registries({ registries: configured }: ServiceConfig): object {
+  const indexes = configured.map(({ host, mirrors = [], insecure = false }) => [
+    host,
+    { Name: host, Mirrors: mirrors, Secure: !insecure, Official: host === 'docker.io' },
+  ]);
+  const hub = { Name: 'docker.io', Mirrors: [], Secure: true, Official: true };
+  return {
+    IndexConfigs: { 'docker.io': hub, ...Object.fromEntries(indexes) },
+    InsecureRegistryCIDRs: ['::1/128', '127.0.0.0/8'],
+    Mirrors: null,
+  };
+}

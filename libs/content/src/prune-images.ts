@@ -1,0 +1,64 @@
+import { listPrunable, type PruneFilter, tryLockPrune } from '@entrepot/database';
+import type { Digest } from '@entrepot/oci';
+import type { ContentContext } from './context.js';
+import { ImageConflictError, type ReleaseLine, type ReleasePlan, type ReleaseRules } from './release-plan.js';
+import { carryOut, openPlan } from './release-transaction.js';
+
+/** What a prune did. */
+export interface PruneReport {
+  lines: ReleaseLine[];
+  releasedBytes: number;
+}
+
+/**
+ * Removes all images of a filter as `docker image prune` does, those in several repositories name by name. In one
+ * transaction.
+ *
+ * @throws {PruneRunningError} another prune has not ended
+ */
+export async function pruneImages(
+  { database }: Pick<ContentContext, 'database'>,
+  filter: PruneFilter,
+): Promise<PruneReport> {
+  return database.transaction(async (tx) => {
+    if (!(await tryLockPrune(tx))) throw new PruneRunningError();
+    const candidates = await listPrunable(tx, filter);
+    const plan = await openPlan(tx, candidates);
+    for (const id of candidates) pruneOne(plan, id, filter);
+    const { lines, releasedBytes } = plan;
+    plan.events.push({ type: 'image', action: 'prune', actorId: '', attributes: { reclaimed: String(releasedBytes) } });
+    await carryOut(tx, plan);
+    return { lines, releasedBytes };
+  });
+}
+
+/** What was dangling when the list was made may have got a name before it was locked. */
+function pruneOne(plan: ReleasePlan, id: Digest, { dangling }: PruneFilter): void {
+  const names = plan.namesOf(id);
+  if (dangling && names.some(({ tag }) => tag !== null)) return;
+  const rules = { force: false, prune: true };
+  if (names.length === 0) removeUnlessNeeded(plan, id, rules);
+  for (const name of names) {
+    if (plan.namesOf(id).includes(name)) plan.removeName(id, name, rules);
+  }
+}
+
+/** It may have gone already, as the parent of another one. */
+function removeUnlessNeeded(plan: ReleasePlan, id: Digest, rules: ReleaseRules): void {
+  try {
+    if (plan.has(id)) plan.removeId(id, rules);
+  } catch (error) {
+    if (!(error instanceof ImageConflictError)) throw error;
+  }
+}
+
+/** Only one prune goes on at a time. */
+export class PruneRunningError extends Error {
+  override readonly name = 'PruneRunningError';
+  readonly code = 'PRUNE_RUNNING' as const;
+  readonly retryable = true;
+
+  constructor() {
+    super('a prune operation is already running');
+  }
+}
