@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { BlobNotFoundError, type ByteRange } from '@entrepot/blob-store';
-import { findBlobs } from '@entrepot/database';
+import { type BlobRow, findBlobs } from '@entrepot/database';
 import type { Digest } from '@entrepot/oci';
 import type { ContentContext } from './context.js';
 import { BlobGoneError, BlobMismatchError } from './errors.js';
@@ -17,13 +17,7 @@ export async function openBlob(
   range?: ByteRange,
   signal?: AbortSignal,
 ): Promise<Readable> {
-  const [blob] = await findBlobs(context.database.prisma, [digest]);
-  if (blob === undefined) throw new BlobGoneError(digest);
-  try {
-    return await context.store.open(blob.storageKey, range, signal);
-  } catch (error) {
-    throw error instanceof BlobNotFoundError ? new BlobGoneError(digest) : error;
-  }
+  return await openRow(context, await getRow(context, digest), range, signal);
 }
 
 /**
@@ -32,10 +26,28 @@ export async function openBlob(
  * @throws {BlobGoneError} no such blob here; @throws {BlobMismatchError} it is larger than `maxBytes`
  */
 export async function readBlob(context: ContentContext, digest: Digest, maxBytes: number): Promise<Buffer> {
-  const [blob] = await findBlobs(context.database.prisma, [digest]);
-  if (blob === undefined) throw new BlobGoneError(digest);
-  if (blob.sizeBytes > maxBytes) throw new BlobMismatchError({ digest, sizeBytes: maxBytes }, blob);
+  const row = await getRow(context, digest);
+  if (row.sizeBytes > maxBytes) throw new BlobMismatchError({ digest, sizeBytes: maxBytes }, row);
   const chunks: Buffer[] = [];
-  for await (const chunk of await openBlob(context, digest)) chunks.push(chunk as Buffer);
+  for await (const chunk of await openRow(context, row)) chunks.push(chunk as Buffer);
   return Buffer.concat(chunks);
+}
+
+async function getRow(context: ContentContext, digest: Digest): Promise<BlobRow> {
+  const [row] = await findBlobs(context.database.prisma, [digest]);
+  if (row === undefined) throw new BlobGoneError(digest);
+  return row;
+}
+
+async function openRow(
+  context: ContentContext,
+  { digest, storageKey }: BlobRow,
+  range?: ByteRange,
+  signal?: AbortSignal,
+): Promise<Readable> {
+  try {
+    return await context.store.open(storageKey, range, signal);
+  } catch (error) {
+    throw error instanceof BlobNotFoundError ? new BlobGoneError(digest) : error;
+  }
 }

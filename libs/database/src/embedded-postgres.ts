@@ -152,7 +152,7 @@ function settings(port: number, throwAway: boolean): string[] {
 
 /** Says whether the server answers before it ends; crash recovery may take its time. */
 async function becomesReady(cluster: string, child: ChildProcess): Promise<boolean> {
-  while (child.exitCode === null && child.signalCode === null) {
+  while (child.pid !== undefined && child.exitCode === null && child.signalCode === null) {
     const status = await readStatus(cluster);
     if (status?.pid === child.pid && status?.ready) return true;
     await new Promise((resolve) => setTimeout(resolve, 15));

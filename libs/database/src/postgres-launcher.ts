@@ -1,15 +1,15 @@
 // PostgreSQL refuses to run as root. A user namespace gives it another number without another user; where those are
 // forbidden it becomes "nobody", who must then be able to enter every folder on the way.
 import { type ChildProcess, execFile, type SpawnOptions, spawn } from 'node:child_process';
-import { access, chmod, chown, constants, cp, mkdir, realpath, stat } from 'node:fs/promises';
+import { access, chmod, chown, constants, cp, realpath, rename, rm, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { EmbeddedPostgresError } from './embedded-postgres-error.js';
 
 const run = promisify(execFile);
 const nobody = 65534;
+const tied = ['--pdeathsig', 'INT'];
 const inNamespace = ['--user', '--map-user=1000', '--map-group=1000'];
 
 export interface LaunchOptions extends SpawnOptions {
@@ -27,25 +27,27 @@ export interface Launcher {
 /** Chooses how, once per start. @throws {EmbeddedPostgresError} no binaries for this machine, or no way as root */
 export async function findLauncher(dataDir: string): Promise<Launcher> {
   const binaries = await findBinaries();
-  if (process.getuid?.() !== 0) return launcherOf(join(binaries, 'bin'), []);
+  // Without this a killed starter leaves a server behind, which the next start has to end.
+  const tie = (await works('setpriv', [...tied, 'true'])) ? ['setpriv', ...tied] : [];
+  if (process.getuid?.() !== 0) return launcherOf(join(binaries, 'bin'), [], tie);
   if (await works('unshare', [...inNamespace, 'true'])) {
-    return launcherOf(join(binaries, 'bin'), ['unshare', ...inNamespace]);
+    return launcherOf(join(binaries, 'bin'), ['unshare', ...inNamespace], tie);
   }
-  return asNobody(binaries, dataDir);
+  return asNobody(binaries, dataDir, tie);
 }
 
-function launcherOf(bin: string, prefix: string[], own: Launcher['own'] = async () => {}): Launcher {
+/** The tie comes after the prefix, since entering a namespace would clear it. */
+function launcherOf(bin: string, prefix: string[], tie: string[], own: Launcher['own'] = async () => {}): Launcher {
   const spawnProgram: Launcher['spawn'] = (program, args, { outlive, ...options }) => {
-    // Without this a killed starter leaves a server behind; inside the namespace, since entering one clears it.
-    const tied = program === 'postgres' && !outlive ? ['setpriv', '--pdeathsig', 'INT'] : [];
-    const [command = '', ...rest] = [...prefix, ...tied, join(bin, program), ...args];
+    const isTied = program === 'postgres' && !outlive;
+    const [command = '', ...rest] = [...prefix, ...(isTied ? tie : []), join(bin, program), ...args];
     return spawn(command, rest, { ...options, env: { PATH: '/usr/local/bin:/usr/bin:/bin', TZ: 'UTC' } });
   };
   return { spawn: spawnProgram, own };
 }
 
 /** As "nobody", from a copy of the binaries where that user can go. */
-export async function asNobody(binaries: string, dataDir: string): Promise<Launcher> {
+async function asNobody(binaries: string, dataDir: string, tie: string[]): Promise<Launcher> {
   for (let folder = await realpath(dataDir); folder !== '/'; folder = dirname(folder)) {
     const { mode, uid } = await stat(folder);
     const isOurs = folder === (await realpath(dataDir));
@@ -56,11 +58,14 @@ export async function asNobody(binaries: string, dataDir: string): Promise<Launc
     }
   }
   await chmod(dataDir, 0o711);
-  const copy = join(tmpdir(), 'entrepot-postgresql-17.10');
-  await mkdir(copy, { recursive: true, mode: 0o755 });
-  await cp(binaries, copy, { recursive: true, force: false, verbatimSymlinks: true });
+  const copy = join(dataDir, 'postgresql-17.10');
+  if (!(await exists(copy))) {
+    await rm(`${copy}.new`, { recursive: true, force: true });
+    await cp(binaries, `${copy}.new`, { recursive: true, verbatimSymlinks: true });
+    await rename(`${copy}.new`, copy);
+  }
   const prefix = ['setpriv', `--reuid=${nobody}`, `--regid=${nobody}`, '--clear-groups'];
-  return launcherOf(join(copy, 'bin'), prefix, (path) => chown(path, nobody, nobody));
+  return launcherOf(join(copy, 'bin'), prefix, tie, (path) => chown(path, nobody, nobody));
 }
 
 async function findBinaries(): Promise<string> {
@@ -73,6 +78,13 @@ async function findBinaries(): Promise<string> {
   } catch {
     throw new EmbeddedPostgresError(`no embedded postgresql for ${process.platform} on ${process.arch}`);
   }
+}
+
+function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function works(command: string, args: string[]): Promise<boolean> {

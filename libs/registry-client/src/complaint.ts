@@ -25,7 +25,8 @@ const bodySchema = z.object({
 export function parseComplaint(body: Buffer, status: number): Complaint {
   const parsed = bodySchema.safeParse(parseJson(body)).data ?? {};
   const [first] = parsed.errors ?? [];
-  if (first !== undefined) return complaint(first.code, first.message, first.detail !== undefined && first.detail !== null);
+  if (first !== undefined)
+    return complaint(first.code, first.message, first.detail !== undefined && first.detail !== null);
   const code = codesByStatus[status] ?? 'UNKNOWN';
   return complaint(code, parsed.details ?? '', parsed.details !== undefined);
 }
@@ -37,7 +38,12 @@ export function complaint(code: string, message = '', hasDetail = true): Complai
   const said = printable(message) || usual || '';
   const isExplained = hasDetail || (printable(message) !== '' && said !== usual);
   const plainName = name.toLowerCase().replaceAll('_', ' ');
-  return { code: name, message: said, isExplained, text: isExplained && said !== '' ? `${plainName}: ${said}` : plainName };
+  return {
+    code: name,
+    message: said,
+    isExplained,
+    text: isExplained && said !== '' ? `${plainName}: ${said}` : plainName,
+  };
 }
 
 const codesByStatus: Record<number, string> = { 401: 'UNAUTHORIZED', 403: 'DENIED', 429: 'TOOMANYREQUESTS' };

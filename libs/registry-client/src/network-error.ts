@@ -49,7 +49,8 @@ const connectTexts: Record<string, string> = {
 function explain(cause: NetworkCause, { url }: NetworkFailure): Explanation {
   const { code = '', address, port } = cause;
   const certificate = certificateTexts[code];
-  if (certificate !== undefined) return { reason: `certificate not trusted (${code})`, goText: certificate, isFinal: true };
+  if (certificate !== undefined)
+    return { reason: `certificate not trusted (${code})`, goText: certificate, isFinal: true };
   const connect = connectTexts[code];
   const dialled = address === undefined ? url.host : `${isIPv6(address) ? `[${address}]` : address}:${port ?? ''}`;
   if (connect !== undefined) return { reason: connect, goText: `dial tcp ${dialled}: connect: ${connect}` };
@@ -58,9 +59,13 @@ function explain(cause: NetworkCause, { url }: NetworkFailure): Explanation {
 }
 
 function explainName(code: string, hostname: string): Explanation | null {
-  if (code === 'ENOTFOUND') return { reason: `no such host ${hostname}`, goText: `dial tcp: lookup ${hostname}: no such host` };
+  if (code === 'ENOTFOUND')
+    return { reason: `no such host ${hostname}`, goText: `dial tcp: lookup ${hostname}: no such host` };
   if (code !== 'EAI_AGAIN') return null;
-  return { reason: `the name ${hostname} cannot be looked up now`, goText: `dial tcp: lookup ${hostname}: server misbehaving` };
+  return {
+    reason: `the name ${hostname} cannot be looked up now`,
+    goText: `dial tcp: lookup ${hostname}: server misbehaving`,
+  };
 }
 
 function explainTraffic(code: string, cause: Error, url: URL): Explanation {

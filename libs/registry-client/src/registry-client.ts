@@ -1,6 +1,33 @@
-import type { Descriptor, Digest, Reference } from '@entrepot/oci';
+import {
+  acceptedManifestTypes,
+  type Descriptor,
+  type Digest,
+  digestAlgorithm,
+  digestOf,
+  isDigest,
+  maxManifestBytes,
+  parseRepository,
+  type Reference,
+  repositoryName,
+} from '@entrepot/oci';
+import { AccessPasses } from './access.js';
+import { Connections } from './connections.js';
+import { Download } from './download.js';
+import {
+  ContentMismatchError,
+  ContentTooLargeError,
+  RegistryError,
+  RegistryLimitedError,
+  RegistryProtocolError,
+} from './errors.js';
+import { headerOf, type ResponseHead } from './exchange.js';
+import { SmallBody } from './hops.js';
+import { mirrorsOf, originOf, type Place } from './place.js';
 import type { RequestContext } from './request-context.js';
-import type { RetryPolicy } from './retry.js';
+import { bodyPolicy, isTransient, type RetryPolicy, requestPolicy, retrying, waitToRetry } from './retry.js';
+import type { Subject } from './subject.js';
+import { listPages } from './tags.js';
+import { Transport } from './transport.js';
 import type { Credential, Upstream } from './upstream.js';
 
 export interface RegistryClientOptions {
@@ -13,40 +40,284 @@ export interface RegistryClientOptions {
   retry?: { requests?: Partial<RetryPolicy>; bodies?: Partial<RetryPolicy> };
 }
 
+/** A manifest as the registry sent it, its bytes checked against the digest. */
 export interface FetchedManifest {
   bytes: Buffer;
   mediaType: string;
   digest: Digest;
 }
+
 export interface DownloadOptions extends RequestContext {
+  /** Where to go on, 0 when not given. */
   fromByte?: number;
+  /** A promise pauses the socket until it settles. */
   onChunk(chunk: Buffer): void | Promise<void>;
 }
 
+const defaultIdleTimeoutMs = 30_000;
+const defaultConnectTimeoutMs = 10_000;
+const defaultMaxBlobBytes = 8 * 1024 * 1024;
+
+/**
+ * Client of the distribution API (https://github.com/opencontainers/distribution-spec): mirrors first, then the
+ * registry; transient faults are tried again within a call. All methods throw subclasses of RegistryError.
+ */
 export class RegistryClient {
-  constructor(_options: RegistryClientOptions = {}) {}
-  resolve(
-    _reference: Reference,
-    _context: RequestContext,
+  readonly #upstreams: Map<string, Upstream>;
+  readonly #connections = new Map<string, Connections>();
+  readonly #transport: Transport;
+  readonly #requests: RetryPolicy;
+  readonly #bodies: RetryPolicy;
+
+  constructor(private readonly options: RegistryClientOptions = {}) {
+    this.#upstreams = new Map((options.upstreams ?? []).map((upstream) => [upstream.host, upstream]));
+    const idleTimeoutMs = options.idleTimeoutMs ?? defaultIdleTimeoutMs;
+    this.#transport = new Transport(new AccessPasses(), idleTimeoutMs, options.userAgent ?? 'entrepot/0.1');
+    this.#requests = { ...requestPolicy, ...options.retry?.requests };
+    this.#bodies = { ...bodyPolicy, ...options.retry?.bodies };
+  }
+
+  /** What a name stands for now: one HEAD where the registry answers it fully, else with the manifest itself. */
+  async resolve(
+    reference: Reference,
+    context: RequestContext,
   ): Promise<{ descriptor: Descriptor; manifest?: FetchedManifest }> {
-    throw new Error('todo');
+    const repository = repositoryName(reference);
+    const name = reference.digest ?? reference.tag ?? 'latest';
+    return this.#atPlaces(repository, context, async (place, credential) => {
+      const subject = manifestSubject(repository, name);
+      const head = await this.#transport
+        .ask(place, {
+          subject,
+          method: 'HEAD',
+          headers: manifestHeaders,
+          credential,
+          signal: context.signal,
+          onHead: ignoreBody,
+        })
+        .catch((error: unknown) => {
+          // Some registries answer HEAD on manifests with nonsense; GET decides.
+          if (error instanceof RegistryProtocolError && error.status !== undefined) return null;
+          throw error;
+        });
+      const descriptor = head && descriptorOf(head);
+      if (descriptor) return { descriptor };
+      const manifest = await this.#fetchManifest(place, subject, name, credential, context.signal);
+      const { digest, mediaType, bytes } = manifest;
+      return { descriptor: { mediaType, digest, sizeBytes: bytes.length }, manifest };
+    });
   }
-  getManifest(_repository: string, _digestOrTag: string, _context: RequestContext): Promise<FetchedManifest> {
-    throw new Error('todo');
+
+  /** @throws {ContentMismatchError} the bytes are not those of the digest; @throws {ContentTooLargeError} over 4 MiB */
+  async getManifest(repository: string, digestOrTag: string, context: RequestContext): Promise<FetchedManifest> {
+    return this.#atPlaces(repository, context, (place, credential) =>
+      this.#fetchManifest(place, manifestSubject(repository, digestOrTag), digestOrTag, credential, context.signal),
+    );
   }
-  downloadBlob(_repository: string, _descriptor: Descriptor, _options: DownloadOptions): Promise<void> {
-    throw new Error('todo');
+
+  /** Streams a blob; goes on by Range after a broken connection. Does not hash: whoever takes the bytes does. */
+  async downloadBlob(repository: string, descriptor: Descriptor, options: DownloadOptions): Promise<void> {
+    const download = new Download(descriptor, options.fromByte ?? 0, options.onChunk);
+    if (download.isComplete) return;
+    const subject = blobSubject(repository, descriptor.digest);
+    const { origin, mirrors, credential } = this.#placesOf(repository, options);
+    for (const place of mirrors) {
+      try {
+        return await this.#downloadFrom(place, subject, download, undefined, { ...options, onRetry: undefined }, 1);
+      } catch (error) {
+        tellLimit(error, options);
+        if (!(error instanceof RegistryError)) throw error;
+      }
+    }
+    await this.#downloadFrom(origin, subject, download, credential, options, this.#bodies.attempts);
   }
-  getBlob(_repository: string, _descriptor: Descriptor, _context: RequestContext, _maxBytes?: number): Promise<Buffer> {
-    throw new Error('todo');
+
+  /** A small blob as a whole, checked. */
+  async getBlob(
+    repository: string,
+    descriptor: Descriptor,
+    context: RequestContext,
+    maxBytes = defaultMaxBlobBytes,
+  ): Promise<Buffer> {
+    const { digest, sizeBytes } = descriptor;
+    const { host } = this.#placesOf(repository, context).origin;
+    if (sizeBytes > maxBytes) throw new ContentTooLargeError(host, `blob ${digest}`, maxBytes);
+    const body = new SmallBody(sizeBytes);
+    await this.downloadBlob(repository, descriptor, { ...context, onChunk: body.take });
+    const bytes = body.bytes();
+    const actual = digestOf(bytes, digestAlgorithm(digest));
+    if (actual !== digest) throw new ContentMismatchError(host, `blob ${digest} from ${host}: got ${actual}`);
+    return bytes;
   }
-  listTags(_repository: string, _context: RequestContext): AsyncIterable<string[]> {
-    throw new Error('todo');
+
+  /** All tags, page by page. */
+  async *listTags(repository: string, context: RequestContext): AsyncIterable<string[]> {
+    const { origin, credential } = this.#placesOf(repository, context);
+    const subject: Subject = { kind: 'tags', repository, path: parseRepository(repository).path };
+    yield* listPages(origin, (url) =>
+      retrying(this.#requests, context, async () => {
+        const body = new SmallBody(maxManifestBytes);
+        const ask = {
+          subject,
+          method: 'GET' as const,
+          url,
+          credential,
+          signal: context.signal,
+          onHead: () => body.take,
+        };
+        const head = await this.#transport.ask(origin, ask);
+        if (body.isCut) throw new ContentTooLargeError(origin.host, 'list of tags', maxManifestBytes);
+        return { head, body: body.bytes() };
+      }),
+    );
   }
-  checkLogin(_host: string, _credential: Credential, _context?: RequestContext): Promise<void> {
-    throw new Error('todo');
+
+  /** Asks `/v2/` with the credential. @throws {RegistryUnauthorizedError} it is refused */
+  async checkLogin(host: string, credential: Credential, context: RequestContext = {}): Promise<void> {
+    const { origin } = this.#places(host);
+    const { signal } = context;
+    await retrying(this.#requests, context, () =>
+      this.#transport.ask(origin, { subject: { kind: 'ping' }, method: 'GET', credential, signal, onHead: ignoreBody }),
+    );
   }
-  close(): Promise<void> {
-    throw new Error('todo');
+
+  /** Cuts what is still running. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#connections.values()].map((connections) => connections.close()));
   }
+
+  async #fetchManifest(
+    place: Place,
+    subject: Subject,
+    name: string,
+    credential: Credential | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<FetchedManifest> {
+    const body = new SmallBody(maxManifestBytes);
+    const onHead = (found: ResponseHead) => {
+      if (Number(headerOf(found, 'content-length') ?? 0) > maxManifestBytes) body.isCut = true;
+      return body.take;
+    };
+    const head = await this.#transport.ask(place, {
+      subject,
+      method: 'GET',
+      headers: manifestHeaders,
+      credential,
+      signal,
+      onHead,
+    });
+    if (body.isCut) throw new ContentTooLargeError(place.host, `manifest ${name}`, maxManifestBytes);
+    const bytes = body.bytes();
+    const promised = isDigest(name) ? name : headerOf(head, 'docker-content-digest');
+    const algorithm = isDigest(promised ?? '') ? digestAlgorithm(promised as Digest) : 'sha256';
+    const digest = digestOf(bytes, algorithm);
+    if (isDigest(promised ?? '') && promised !== digest) {
+      throw new ContentMismatchError(
+        place.host,
+        `manifest ${name} from ${place.host}: expected ${promised}, got ${digest}`,
+      );
+    }
+    return { bytes, digest, mediaType: mediaTypeOf(head) };
+  }
+
+  async #downloadFrom(
+    place: Place,
+    subject: Subject,
+    download: Download,
+    credential: Credential | undefined,
+    options: DownloadOptions,
+    attempts: number,
+  ): Promise<void> {
+    for (let failures = 0; ; ) {
+      const before = download.receivedBytes;
+      try {
+        const onHead = (head: ResponseHead) => download.accept(place, head);
+        const { signal } = options;
+        await this.#transport.ask(place, {
+          subject,
+          method: 'GET',
+          headers: download.headers(),
+          credential,
+          signal,
+          onHead,
+        });
+        return download.checkEnd(place);
+      } catch (error) {
+        tellLimit(error, options);
+        if (download.receivedBytes > before) failures = 0;
+        failures += 1;
+        if (!isTransient(error) || failures >= attempts) throw error;
+        await waitToRetry(this.#bodies, failures, options, error);
+      }
+    }
+  }
+
+  /** Asks mirrors, then the registry; a mirror that fails in any way only costs its time. */
+  async #atPlaces<T>(
+    repository: string,
+    context: RequestContext,
+    ask: (place: Place, credential: Credential | undefined) => Promise<T>,
+  ): Promise<T> {
+    const { origin, mirrors, credential } = this.#placesOf(repository, context);
+    for (const place of mirrors) {
+      try {
+        return await ask(place, undefined);
+      } catch (error) {
+        tellLimit(error, context);
+        if (!(error instanceof RegistryError)) throw error;
+      }
+    }
+    try {
+      return await retrying(this.#requests, context, () => ask(origin, credential));
+    } catch (error) {
+      tellLimit(error, context);
+      throw error;
+    }
+  }
+
+  #placesOf(repository: string, context: RequestContext) {
+    const { origin, mirrors, upstream } = this.#places(parseRepository(repository).domain);
+    return {
+      origin,
+      mirrors: context.withoutMirrors ? [] : mirrors,
+      credential: context.credential ?? upstream.credential,
+    };
+  }
+
+  #places(host: string): { origin: Place; mirrors: Place[]; upstream: Upstream } {
+    const upstream = this.#upstreams.get(host) ?? { host };
+    let connections = this.#connections.get(host);
+    if (!connections) {
+      const { insecure, ca, maxConnections } = upstream;
+      const connectTimeoutMs = this.options.connectTimeoutMs ?? defaultConnectTimeoutMs;
+      connections = new Connections({ insecure, ca, maxConnections, connectTimeoutMs });
+      this.#connections.set(host, connections);
+    }
+    return { origin: originOf(upstream, connections), mirrors: mirrorsOf(upstream, connections), upstream };
+  }
+}
+
+const manifestHeaders = { accept: acceptedManifestTypes.join(', ') };
+const ignoreBody = () => () => {};
+
+function manifestSubject(repository: string, reference: string): Subject {
+  return { kind: 'manifest', repository, path: parseRepository(repository).path, reference };
+}
+
+function blobSubject(repository: string, digest: Digest): Subject {
+  return { kind: 'blob', repository, path: parseRepository(repository).path, digest };
+}
+
+function descriptorOf(head: ResponseHead): Descriptor | null {
+  const digest = headerOf(head, 'docker-content-digest') ?? '';
+  const sizeBytes = Number(headerOf(head, 'content-length') ?? Number.NaN);
+  if (!isDigest(digest) || !Number.isSafeInteger(sizeBytes)) return null;
+  return { mediaType: mediaTypeOf(head), digest, sizeBytes };
+}
+
+const mediaTypeOf = (head: ResponseHead): string => (headerOf(head, 'content-type') ?? '').replace(/;.*$/, '').trim();
+
+function tellLimit(error: unknown, context: RequestContext): void {
+  if (error instanceof RegistryLimitedError)
+    context.onWait?.({ host: error.host, until: error.until, reason: error.reason });
 }

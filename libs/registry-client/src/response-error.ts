@@ -33,7 +33,10 @@ export function responseError(refused: RefusedResponse): RegistryError {
   if (head.status === 403) return denied(refused, said);
   if (head.status === 404 && subject.kind !== 'ping') return unknown(refused, subject, said);
   const dockerMessage = said.isExplained ? said.text : `received unexpected HTTP status: ${statusLine(head)}`;
-  return new RegistryProtocolError(host, `unexpected answer ${statusLine(head)}`, { status: head.status, dockerMessage });
+  return new RegistryProtocolError(host, `unexpected answer ${statusLine(head)}`, {
+    status: head.status,
+    dockerMessage,
+  });
 }
 
 /** What a token endpoint or a storage can answer as well as a registry: too many requests, or trouble of its own. */
@@ -60,11 +63,15 @@ export function statusLine({ status, statusText }: ResponseHead): string {
 function unauthorized(refused: RefusedResponse, said: Complaint): RegistryError {
   const challenge = [refused.head.headers['www-authenticate']].flat().join(',');
   if (/error="?insufficient_scope/.test(challenge)) return denied(refused, complaint('DENIED'));
-  return new RegistryUnauthorizedError(refused.host, `registry ${refused.host} wants other credentials: ${said.message}`, {
-    status: refused.head.status,
-    dockerMessage: said.text,
-    dockerStatus: 401,
-  });
+  return new RegistryUnauthorizedError(
+    refused.host,
+    `registry ${refused.host} wants other credentials: ${said.message}`,
+    {
+      status: refused.head.status,
+      dockerMessage: said.text,
+      dockerStatus: 401,
+    },
+  );
 }
 
 /** A bare DENIED is passed on by dockerd as it is; an explained one becomes its "not found, or log in". */
@@ -90,7 +97,10 @@ function unknown(
   if (subject.kind === 'tags' || said.code === 'NAME_UNKNOWN') {
     const text = said.code === 'NAME_UNKNOWN' ? said.text : complaint('NAME_UNKNOWN').text;
     const dockerMessage = `repository ${familiarRepository(subject.repository)} not found: ${text}`;
-    return new RepositoryUnknownError(host, `registry ${host} has no repository ${subject.path}`, { ...facts, dockerMessage });
+    return new RepositoryUnknownError(host, `registry ${host} has no repository ${subject.path}`, {
+      ...facts,
+      dockerMessage,
+    });
   }
   if (subject.kind === 'blob') return new BlobUnknownError(host, subject.digest, facts);
   const text = said.code === 'MANIFEST_UNKNOWN' && said.isExplained ? said.text : complaint('MANIFEST_UNKNOWN').text;

@@ -1,0 +1,100 @@
+import type { AccessPasses, AccessWish } from './access.js';
+import { RegistryFaultError, RegistryProtocolError } from './errors.js';
+import { type BodySink, headerOf, type ResponseHead } from './exchange.js';
+import { checkedHop, exchangeAt, SmallBody } from './hops.js';
+import type { Place } from './place.js';
+import { responseError } from './response-error.js';
+import { pathOf, type Subject, scopeOf } from './subject.js';
+import type { Credential } from './upstream.js';
+
+const maxHops = 5;
+const maxErrorBytes = 64 * 1024;
+const redirects = new Set([301, 302, 303, 307, 308]);
+
+/** One question to a registry. */
+export interface Ask {
+  subject: Subject;
+  method: 'GET' | 'HEAD';
+  headers?: Record<string, string>;
+  /** Instead of the subject's own address, for the next page of a list. */
+  url?: URL;
+  credential?: Credential;
+  signal?: AbortSignal;
+  /** Chooses who takes the body of a 2xx answer; may throw. */
+  onHead: (head: ResponseHead) => BodySink;
+}
+
+/** Speaks to places: authenticates once when asked to, follows redirects by hand, makes errors of refusals. */
+export class Transport {
+  constructor(
+    private readonly passes: AccessPasses,
+    private readonly idleTimeoutMs: number,
+    private readonly userAgent: string,
+  ) {}
+
+  /** @throws {RegistryError} */
+  async ask(place: Place, ask: Ask): Promise<ResponseHead> {
+    const { subject, signal, credential } = ask;
+    const own = ask.url ?? new URL(pathOf(subject), place.base);
+    const wish: AccessWish = {
+      place,
+      scope: scopeOf(subject),
+      credential: place.isMirror ? undefined : credential,
+      signal,
+      idleTimeoutMs: this.idleTimeoutMs,
+    };
+    let pass = this.passes.find(wish);
+    let answeredChallenge = false;
+    let url = own;
+    for (let hop = 0; hop <= maxHops; hop += 1) {
+      const isOwn = url.origin === place.base.origin;
+      const { head, body } = await this.#once(place, url, ask, isOwn ? pass : undefined);
+      if (head.status >= 200 && head.status < 300) return head;
+      if (redirects.has(head.status)) {
+        url = checkedHop(place, headerOf(head, 'location') ?? '', url);
+      } else if (head.status === 401 && isOwn && !answeredChallenge) {
+        answeredChallenge = true;
+        pass = await this.passes.answer(wish, head);
+        url = own;
+      } else {
+        throw refusal(place, subject, head, body, isOwn);
+      }
+    }
+    throw new RegistryProtocolError(place.host, `it redirects more than ${maxHops} times`);
+  }
+
+  async #once(
+    place: Place,
+    url: URL,
+    { method, headers, signal, onHead }: Ask,
+    authorization: string | undefined,
+  ): Promise<{ head: ResponseHead; body: Buffer }> {
+    const body = new SmallBody(maxErrorBytes);
+    const head = await exchangeAt(
+      place,
+      {
+        url,
+        method,
+        headers: {
+          'user-agent': this.userAgent,
+          'accept-encoding': 'identity',
+          ...headers,
+          ...(authorization === undefined ? {} : { authorization }),
+        },
+        signal,
+        idleTimeoutMs: this.idleTimeoutMs,
+      },
+      (found) => (found.status >= 200 && found.status < 300 ? onHead(found) : body.take),
+    );
+    return { head, body: body.bytes() };
+  }
+}
+
+/** A storage that says 401 or 403 means that the signed address has run out; the registry gives a new one. */
+function refusal(place: Place, subject: Subject, head: ResponseHead, body: Buffer, isOwn: boolean): Error {
+  const hasRunOut = !isOwn && (head.status === 401 || head.status === 403);
+  if (!hasRunOut) return responseError({ host: place.host, subject, head, body });
+  return new RegistryFaultError(place.host, `the storage of registry ${place.host} answered ${head.status}`, {
+    status: head.status,
+  });
+}
