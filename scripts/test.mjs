@@ -12,9 +12,9 @@ const total = { passed: 0, failed: 0, skipped: 0 };
 
 prepareWorkspace();
 if (extra.length === 0) {
-  check('formatting and lint', bin('biome'), ['check', '--error-on-warnings', '.']);
+  check('formatting and lint', bin('biome'), ['check', '--diagnostic-level=error', '.']);
   check('types of the tests', bin('tsc'), ['-p', 'tsconfig.test.json']);
-  check('dead exports', bin('knip'), ['--no-progress']);
+  check('dead exports', bin('knip'), ['--no-progress', '--no-config-hints']);
 }
 suite(`Node ${process.versions.node}`, process.execPath, extra);
 if (extra.length === 0 && !process.versions.node.startsWith('24.')) {

@@ -29,7 +29,9 @@ describe('planning an archive', () => {
     await planArchive({ database, logger }, { archiveId });
     const row = await findArchive(database.prisma, archiveId);
     if (row?.state === 'failed') return row.error;
-    const { archive, imageIds } = row?.plan as { archive: unknown; imageIds: string[] };
+    const plan = row?.plan as { archive: unknown; imageIds: string[] } | null | undefined;
+    if (!plan) throw new Error(`archive ${archiveId} has no plan`);
+    const { archive, imageIds } = plan;
     const decoded = decodePlan(archive);
     return {
       archiveId,

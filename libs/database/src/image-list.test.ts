@@ -1,3 +1,4 @@
+import { createTestDatabase, type SeededImage, seedImage, seedIndex, type TestDatabase } from '@entrepot/testing';
 import {
   type Database,
   type ImageListFilter,
@@ -6,8 +7,7 @@ import {
   measureDiskUsage,
   measureSharedBytes,
   openDatabase,
-} from '@entrepot/database';
-import { createTestDatabase, type SeededImage, seedImage, seedIndex, type TestDatabase } from '@entrepot/testing';
+} from './index.js';
 
 describe('image list', () => {
   let source: TestDatabase;

@@ -1,6 +1,6 @@
-import { type Database, findImage, findShownManifest, getImage, openDatabase } from '@entrepot/database';
 import { type Digest, digestHex, parsePlatform } from '@entrepot/oci';
 import { createTestDatabase, type SeededImage, seedImage, seedIndex, type TestDatabase } from '@entrepot/testing';
+import { type Database, findImage, findShownManifest, getImage, openDatabase } from './index.js';
 
 describe('image names', () => {
   let source: TestDatabase;

@@ -1,11 +1,5 @@
-import {
-  type Database,
-  InvalidPatternError,
-  listImages,
-  openDatabase,
-  parseReferencePattern,
-} from '@entrepot/database';
 import { createTestDatabase, seedImage, type TestDatabase } from '@entrepot/testing';
+import { type Database, InvalidPatternError, listImages, openDatabase, parseReferencePattern } from './index.js';
 
 const names = [
   'redis:7',

@@ -1,3 +1,4 @@
+export { bytesOf, type ContentLab, fetchBytes, openContentLab, planOf, pullImage } from './content-lab.js';
 export { deterministicBytes, zstdStored } from './image/bytes.js';
 export { type BuiltIndex, buildArtifact, buildIndex, type IndexRecipe } from './image/index-factory.js';
 export {
@@ -12,6 +13,7 @@ export { type BuiltImage, buildImage, type ImageRecipe } from './image-factory.j
 export { checkInvariants } from './invariants.js';
 export { type MinioServer, startMinio } from './minio-server.js';
 export { available, describeWith, findProgram, type OptionalGroup, whyMissing } from './optional.js';
+export { type PausedDatabase, pauseBefore, waitForBlocked } from './paused-database.js';
 export { createTestDatabase, type TestDatabase } from './postgres.js';
 export { type PostgresServer, startPostgres } from './postgres-server.js';
 export { type RedisServer, startRedis } from './redis-server.js';
@@ -24,5 +26,3 @@ export {
   type UpstreamOptions,
   type UpstreamRegistry,
 } from './upstream-registry.js';
-export { bytesOf, type ContentLab, fetchBytes, openContentLab, planOf, pullImage } from './content-lab.js';
-export { type PausedDatabase, pauseBefore, waitForBlocked } from './paused-database.js';

@@ -62,7 +62,7 @@ describe('loading an archive', () => {
     const archiveId = await insertArchive(database.prisma, { names, platform: null }, 60_000);
     await planArchive({ database, logger }, { archiveId });
     const row = await findArchive(database.prisma, archiveId);
-    return readPlan(decodePlan((row?.plan as { archive: unknown }).archive));
+    return readPlan(decodePlan((row?.plan as { archive: unknown } | undefined)?.archive));
   }
 
   async function readPlan(plan: ArchivePlan): Promise<Buffer> {

@@ -23,7 +23,7 @@ describe('POST /images/load', () => {
     };
     const logger = createLogger({ service: 'test', level: 'silent' });
     const parts = { config, logger, metrics: createMetrics('test'), health: createHealth() };
-    app = await createCatalog(parts as CatalogParts);
+    app = await createCatalog(parts as unknown as CatalogParts);
     await app.listen({ host: '127.0.0.1', port: 0 });
     url = await app.getUrl();
   });

@@ -49,7 +49,7 @@ describe('GET /images/get', () => {
     expect(planArchiveJob.name).toBe('plan-archive');
     const { prisma } = lab.context.database;
     const row = await findArchive(prisma, archiveId);
-    const { names } = row?.request as { names: string[] };
+    const names = (row?.request as { names: string[] } | undefined)?.names ?? [];
     if (names[0] === 'nope:1') {
       await failArchive(prisma, archiveId, { code: 'REFERENCE_UNKNOWN', message: 'reference does not exist' });
       return;
