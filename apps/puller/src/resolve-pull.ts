@@ -1,5 +1,5 @@
 import { failPull, getPull, PullEndedError, parkPull, savePlan } from '@entrepot/content';
-import type { PullRow } from '@entrepot/database';
+import { finishCurrentPull, type PullRow } from '@entrepot/database';
 import { fetchBlob, type JobContext, publishPull as publishPullJob } from '@entrepot/jobs';
 import {
   type Digest,
@@ -8,6 +8,8 @@ import {
   isForeignLayerType,
   isRunnableImage,
   parsePlatform,
+  parseReference,
+  repositoryName,
 } from '@entrepot/oci';
 import { RegistryError, RegistryLimitedError } from '@entrepot/registry-client';
 import { type ChosenImage, chooseManifest } from './choose-manifest.js';
@@ -34,6 +36,7 @@ export async function resolvePull(
     const target = await documents.target();
     const chosen = await chooseManifest(target, wantedPlatform(pull), documents);
     checkSupported(chosen.image);
+    if (await isCurrent(parts, pull, target.digest, chosen.shown)) return;
     await startFetching(parts, pull, target.digest, chosen);
   } catch (error) {
     return await giveUpOrWait(parts, pull, error, job);
@@ -58,6 +61,22 @@ function checkSupported(image: ImageManifest): void {
     (layer) => isForeignLayerType(layer.mediaType) || !isRunnableImage({ ...image, layers: [layer] }),
   );
   if (odd) throw new UnsupportedImageError(odd.mediaType);
+}
+
+/** Most pulls find what is here already under that name. */
+async function isCurrent(parts: PullerParts, pull: PullRow, target: Digest, shown: Digest): Promise<boolean> {
+  const { digest, tag = null, ...name } = parseReference(pull.reference);
+  const repository = repositoryName(name);
+  const eventName = familiarRepository(repository);
+  const byDigest = digest !== undefined || tag === null;
+  return finishCurrentPull(parts.content.database.prisma, pull.id, {
+    repository,
+    tag: byDigest ? null : tag,
+    target,
+    shown,
+    eventName,
+    eventActor: byDigest ? `${eventName}@${target}` : `${eventName}:${tag}`,
+  });
 }
 
 async function startFetching(parts: PullerParts, pull: PullRow, target: Digest, chosen: ChosenImage): Promise<void> {

@@ -70,7 +70,7 @@ export async function saveFetchUpload(tx: Tx, key: FetchKey, storageKey: string)
   const count = await tx.$executeRaw`
     update blob_fetch
        set storage_key = (select storage_key from upload where storage_key = ${storageKey} for key share)
-     where digest = ${key.digest} `;
+     where digest = ${key.digest} and epoch = ${key.epoch} and owner = ${key.owner} and state = 'running'`;
   return count === 1;
 }
 
@@ -116,7 +116,7 @@ export async function requeueFetch(
 export async function deleteFetch(tx: Tx, key: FetchKey): Promise<boolean> {
   const count = await tx.$executeRaw`
     delete from blob_fetch
-     where digest = ${key.digest} `;
+     where digest = ${key.digest} and epoch = ${key.epoch} and owner = ${key.owner} and state = 'running'`;
   return count === 1;
 }
 

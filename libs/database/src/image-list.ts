@@ -69,12 +69,6 @@ export function listImages(tx: Tx, filter: ImageListFilter = {}): Promise<ImageS
      order by c.created_at desc nulls last, c.id`;
 }
 
-/** How many images there are. */
-export async function countImages(tx: Tx): Promise<number> {
-  const [row] = await tx.$queryRaw<{ count: number }[]>`select count(*)::int as count from image`;
-  return row?.count ?? 0;
-}
-
 const tagText = Prisma.sql`r.familiar || ':' || t.name as text, (r.name || ':' || t.name) collate "C" as sort`;
 const digestText = Prisma.sql`
   r.familiar || '@' || d.manifest_digest as text, (r.name || '@' || d.manifest_digest) collate "C" as sort`;

@@ -82,7 +82,7 @@ export {
   listAncestry,
   listImageLayers,
 } from './image-detail.js';
-export { countImages, type ImageListFilter, type ImageSummary, type LabelFilter, listImages } from './image-list.js';
+export { type ImageListFilter, type ImageSummary, type LabelFilter, listImages } from './image-list.js';
 export { listManifestSummaries, type ManifestSummary } from './image-manifests.js';
 export {
   type FoundImage,
@@ -180,3 +180,4 @@ export {
   takeOverUpload,
   type UploadProgress,
 } from './uploads.js';
+export { finishCurrentPull, type ResolvedPull } from './current-pulls.js';

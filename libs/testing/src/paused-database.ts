@@ -62,7 +62,7 @@ function stoppingAt(tx: Tx, point: RegExp, stop: () => Promise<void>): Tx {
 
 /** Resolves when so many sessions of this database wait for a lock. */
 export async function waitForBlocked(database: Database, sessions = 1): Promise<void> {
-  for (let waited = 0; waited < 5_000; waited += 10) {
+  for (let waited = 0; waited < 20_000; waited += 10) {
     const [row] = await database.prisma.$queryRaw<{ blocked: number }[]>`
       select count(*)::int as blocked from pg_stat_activity
        where datname = current_database() and wait_event_type = 'Lock'`;

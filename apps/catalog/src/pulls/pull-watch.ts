@@ -4,7 +4,7 @@ import { type PullProgress, pullProgress } from '@entrepot/database';
 const endStates = new Set<PullProgress['state']>(['done', 'failed', 'cancelled']);
 /** Signals are only hints; a look costs one query. */
 const lookAnywayMs = 2_000;
-/** Progress of many blobs comes in bursts, one look serves a burst. */
+/** Progress of many blobs comes in bursts; two looks are at least so far apart. */
 const burstMs = 20;
 
 /** One client that watches one pull. As long as it is open, the pull has a reason to go on. */
@@ -30,6 +30,7 @@ export class PullWatch {
     let lastEventId = 0;
     try {
       while (!signal.aborted) {
+        const lookedAtMs = performance.now();
         const progress = await pullProgress(prisma, this.pullId, lastEventId);
         this.#ended = progress === null || endStates.has(progress.state);
         if (progress === null) return;
@@ -37,7 +38,7 @@ export class PullWatch {
         yield progress;
         if (this.#ended) return;
         await changes.wait({ timeoutMs: lookAnywayMs, signal });
-        await new Promise((resolve) => setTimeout(resolve, burstMs));
+        await pauseUntil(lookedAtMs + burstMs);
       }
     } finally {
       changes.close();
@@ -51,4 +52,9 @@ export class PullWatch {
     clearInterval(this.#renewal);
     if (!this.#ended) await leavePull(this.content, this.pullId, this.watcherId);
   }
+}
+
+async function pauseUntil(timeMs: number): Promise<void> {
+  const waitMs = timeMs - performance.now();
+  if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
 }
