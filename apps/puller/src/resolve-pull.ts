@@ -4,6 +4,7 @@ import { fetchBlob, type JobContext, publishPull as publishPullJob } from '@entr
 import {
   type Digest,
   defaultPlatform,
+  familiarRepository,
   type ImageManifest,
   isForeignLayerType,
   isRunnableImage,

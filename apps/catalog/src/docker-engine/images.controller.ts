@@ -13,7 +13,7 @@ import { historyJson } from './history-json.js';
 import { inspectJson } from './inspect-json.js';
 import { isTrue, one, type QueryValues, readPlatform } from './query.js';
 import { summaryJson } from './summary-json.js';
-import { treeJson } from './tree-json.js';
+import { foldPlatforms, treeJson } from './tree-json.js';
 
 /** `docker images`, `inspect`, `history` and `tag`. */
 @Controller('images')
@@ -26,9 +26,9 @@ export class ImagesController {
     const filter = await readListFilter(prisma, parseFilters(filtersOf(query, version), imageListKeys));
     const images = await listImages(prisma, { ...filter, all: isTrue(query.all) });
     const shared = isTrue(query['shared-size']) ? await measureSharedBytes(prisma) : null;
-    const ids = isTrue(query.manifests) && version >= 48 ? images.map(({ id }) => id) : [];
-    const trees = await listManifestSummaries(prisma, ids);
-    return images.map((image) => {
+    const isTree = isTrue(query.manifests) && version >= 48;
+    const trees = await listManifestSummaries(prisma, isTree ? images.map(({ id }) => id) : []);
+    return (isTree ? foldPlatforms(images, trees) : images).map((image) => {
       const tree = treeJson(trees.get(image.id) ?? []);
       return summaryJson(image, version, { tree, sharedBytes: shared ? (shared.get(image.id) ?? 0) : undefined });
     });

@@ -105,6 +105,9 @@ describe('images over the Engine API', () => {
     ]);
     expect(manifests[1]?.ImageData).toMatchObject({ Platform: { architecture: 'arm', os: 'linux', variant: 'v7' } });
     expect(manifests[3]?.AttestationData).toEqual({ For: multi.images[0]?.manifest });
+    expect(image?.Size).toBe(200);
+    const rows = (await get('/v1.50/images/json?manifests=1')).body as { Id: string }[];
+    expect(rows.map(({ Id }) => Id)).not.toContain(multi.images[1]?.id);
   });
 
   it('inspects in the order of dockerd', async () => {

@@ -1,4 +1,5 @@
 import {
+  isRunnableImage,
   type Platform,
   parseImageConfig,
   parseManifest,
@@ -63,6 +64,7 @@ export class RegistryController {
     const { bytes, mediaType } = await this.registry.getManifest(repository, digest, context);
     const manifest = parseManifest(bytes, mediaType);
     if (manifest.kind === 'index') return manifest.manifests.flatMap(({ platform }) => (platform ? [platform] : []));
+    if (!isRunnableImage(manifest)) return [];
     const config = await this.registry.getBlob(repository, manifest.config, context);
     return [platformOf(parseImageConfig(config))];
   }
