@@ -19,7 +19,7 @@ if (extra.length === 0) {
 suite(`Node ${process.versions.node}`, process.execPath, extra);
 if (extra.length === 0 && !process.versions.node.startsWith('24.')) {
   const node = installNode24();
-  if (node) suite(`Node ${node24}`, node, ['libs', 'apps', 'e2e/main-job']);
+  if (node) suite(`Node ${node24}`, node, ['libs', 'apps', 'e2e/save-load']);
   else loudly(`SKIPPED: the suite on Node ${node24} (no build for this machine)`);
 }
 console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
