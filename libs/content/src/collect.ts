@@ -4,6 +4,7 @@
 // storage key is never used again, so nothing that is deleted late can hit what somebody stored since.
 import {
   buryBlobs,
+  deleteOldEvents,
   deleteTombstones as deleteTombstoneRows,
   dropReviews,
   expireArchives,
@@ -26,6 +27,7 @@ const atOnce = 8;
 const heldRetryMs = 1_000;
 const objectTakenMs = 5 * 60_000;
 const maxObjectWaitMs = 60 * 60_000;
+const keepEventsMs = 30 * 24 * 60 * 60_000;
 
 /** What one round of reviews came to. `reviewed` of 0 means that nothing is due. */
 export interface ReviewRound {
@@ -107,9 +109,10 @@ export async function deleteTombstones(
   return { taken: taken.length, deletedObjects: gone.length, freedBytes };
 }
 
-/** Ends what was begun and left: uploads, leases, archives. */
+/** Ends what was begun and left, uploads, leases and archives, and forgets events of long ago. */
 export async function expireLeftovers(context: ContentContext): Promise<void> {
   const { database } = context;
+  await deleteOldEvents(database.prisma, keepEventsMs);
   await database.transaction((tx) => expireArchives(tx, batch));
   while ((await database.transaction((tx) => expireUploads(tx, batch))) === batch);
   while ((await database.transaction((tx) => expireLeases(tx, batch))) === batch);

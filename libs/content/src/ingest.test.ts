@@ -120,6 +120,28 @@ describe('an ingest', () => {
     await expect(lab.context.store.open(stored.storageKey)).rejects.toMatchObject({ code: 'BLOB_NOT_FOUND' });
   });
 
+  it('leaves nothing when it was swept between the last check and the commit', async () => {
+    const ingest = await openIngest(lab.context, { sizeBytes: 3, owner: 'slow' });
+    await ingest.write(Buffer.from('abc'));
+    const stored = await ingest.finish();
+    await lab.context.database.prisma.upload.delete({ where: { storageKey: stored.storageKey } });
+    const admission = lab.context.database.transaction((tx) => admitBlob(tx, stored, 'test'));
+    await expect(admission).rejects.toMatchObject({ code: 'UPLOAD_LOST' });
+    await ingest.abort();
+    await collectOnce(lab.context, { collectAfterMs: 3_600_000 });
+    await expect(lab.context.store.open(stored.storageKey)).rejects.toMatchObject({ code: 'BLOB_NOT_FOUND' });
+  });
+
+  it('that was admitted stays when it is aborted late', async () => {
+    const ingest = await openIngest(lab.context, { sizeBytes: 4, owner: 'test' });
+    await ingest.write(Buffer.from('late'));
+    const stored = await ingest.finish();
+    await lab.context.database.transaction((tx) => admitBlob(tx, stored, 'test'));
+    await ingest.abort();
+    await collectOnce(lab.context, { collectAfterMs: 3_600_000 });
+    expect((await readBlob(lab.context, stored.digest, 4)).toString()).toBe('late');
+  });
+
   it('keeps the first of two objects with one digest', async () => {
     const bytes = randomBytes(1_000);
     const ingests = await Promise.all(

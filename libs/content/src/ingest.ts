@@ -2,7 +2,14 @@
 // knows of; digest and size are checked before anybody can refer to them.
 import { createHash, type Hash } from 'node:crypto';
 import { newStorageKey, type SafeState, type StorageKey, type Upload } from '@entrepot/blob-store';
-import { condemnUpload, deleteUpload, insertUpload, keepUpload, takeOverUpload } from '@entrepot/database';
+import {
+  condemnUpload,
+  deleteUpload,
+  insertTombstone,
+  insertUpload,
+  keepUpload,
+  takeOverUpload,
+} from '@entrepot/database';
 import { type Digest, digestAlgorithm } from '@entrepot/oci';
 import { type ContentContext, keepUploadMs } from './context.js';
 import { BlobMismatchError, UploadLostError } from './errors.js';
@@ -119,9 +126,7 @@ class BlobIngest implements Ingest {
     if (this.#ended) return;
     this.#ended = true;
     const { prisma } = this.context.database;
-    const isOurs = await condemnUpload(prisma, this.storageKey, this.options.owner);
-    if (!isOurs && !this.#finished) await this.upload.suspend();
-    if (!isOurs) return;
+    if (!(await condemnUpload(prisma, this.storageKey, this.options.owner))) return await this.#leave();
     // The row goes last: as long as there may be bytes, something must know of them.
     await this.upload.abort();
     await this.context.store.delete(this.storageKey);
@@ -133,6 +138,13 @@ class BlobIngest implements Ingest {
     this.#ended = true;
     const { safeBytes, state } = await this.upload.suspend();
     await this.#keep({ safeBytes, resumeState: state });
+  }
+
+  /** Admitted, taken over, or swept; bytes that were committed after a sweep are known to nobody, and are to go. */
+  async #leave(): Promise<void> {
+    if (!this.#finished) return void (await this.upload.suspend());
+    const object = { storageKey: this.storageKey, sizeBytes: this.options.sizeBytes, reason: 'lost upload' };
+    await insertTombstone(this.context.database.prisma, object);
   }
 
   async #commit(): Promise<void> {

@@ -85,7 +85,10 @@ describe('publishing a pull', () => {
   it('finds the same tag with the same image up to date, and a new tag of it newer', async () => {
     const image = await buildImage();
     await pullImage(lab.context, image);
+    const [before] = await lab.context.database.prisma.manifest.findMany();
     expect(await pullImage(lab.context, image)).toMatchObject({ outcome: 'up-to-date' });
+    const [after] = await lab.context.database.prisma.manifest.findMany();
+    expect(after?.publishedAt.getTime()).toBeGreaterThan(before?.publishedAt.getTime() ?? 0);
     const other = await pullImage(lab.context, image, { reference: 'docker.io/library/lab:2' });
     expect(other).toMatchObject({ outcome: 'downloaded' });
     expect(await lab.context.database.prisma.tagEvent.count()).toBe(2);

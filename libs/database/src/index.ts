@@ -61,6 +61,7 @@ export {
   lockUnheldBlobs,
   unadmitObject,
 } from './blobs.js';
+export { finishCurrentPull, type ResolvedPull } from './current-pulls.js';
 export { type Database, type DatabaseOptions, openDatabase } from './database.js';
 export { type DiskUsage, measureDiskUsage, measureSharedBytes } from './disk-usage.js';
 export { type EmbeddedPostgres, type EmbeddedPostgresOptions, startEmbeddedPostgres } from './embedded-postgres.js';
@@ -180,4 +181,3 @@ export {
   takeOverUpload,
   type UploadProgress,
 } from './uploads.js';
-export { finishCurrentPull, type ResolvedPull } from './current-pulls.js';

@@ -40,7 +40,10 @@ export async function retryTombstones(
 }
 
 /** An object turned up that no row knows: it is to go. A no-op for a key that stands somewhere. */
-export async function insertTombstone(tx: Tx, object: { storageKey: string; sizeBytes: number; reason: string }) {
+export async function insertTombstone(
+  tx: Tx,
+  object: { storageKey: string; sizeBytes: number; reason: string },
+): Promise<void> {
   await tx.$executeRaw`
     insert into tombstone (storage_key, size_bytes, reason)
       select ${object.storageKey}, ${object.sizeBytes}::bigint, ${object.reason}

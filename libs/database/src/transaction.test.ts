@@ -1,4 +1,4 @@
-import { createTestDatabase, type TestDatabase, waitForBlocked } from '@entrepot/testing';
+import { createTestDatabase, pauseBefore, type TestDatabase, waitForBlocked } from '@entrepot/testing';
 import { type Database, openDatabase } from './database.js';
 import { sqlState } from './transaction.js';
 
@@ -59,19 +59,16 @@ describe('a transaction', () => {
   });
 
   it('sees what was committed while it waited', async () => {
-    let release: () => void = () => {};
-    const held = new Promise<void>((resolve) => {
-      release = resolve;
-    });
-    const first = database.transaction(async (tx) => {
+    const paused = pauseBefore(database, 'commit');
+    const first = paused.database.transaction(async (tx) => {
       await tx.$executeRaw`update repository set familiar = '1' where name = 'a'`;
-      await held;
     });
+    await paused.reached;
     const second = database.transaction(async (tx) => {
       await tx.$executeRaw`update repository set familiar = familiar || '2' where name = 'a'`;
     });
     await waitForBlocked(database);
-    release();
+    paused.resume();
     await Promise.all([first, second]);
     expect((await familiar())[0]).toBe('12');
   });
