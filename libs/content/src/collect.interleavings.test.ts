@@ -24,7 +24,6 @@ import { leaseBlobs, releaseLeases } from './leasing.js';
 import { publishPull } from './publish-pull.js';
 import { savePlan, startPull } from './pulling.js';
 import { openBlob, readBlob } from './read-blob.js';
-import { removeImage } from './release.js';
 
 const now = { collectAfterMs: 0 };
 
@@ -258,83 +257,6 @@ describe('collection against the rest', () => {
     expect(await admission).toEqual({ storedAlready: false });
     expect(await readBlob(client, layer, 1_000_000)).toEqual(bytes);
     await releaseLeases(client, 'slow');
-  });
-
-  it('9: the last name goes while the collector decides that the blob is still used', async () => {
-    await pullImage(client, image, { reference: 'docker.io/library/race:9' });
-    const paused = pausedCollector('commit');
-    const review = reviewBlobs(paused.context, now);
-    await paused.reached;
-    const removal = removeImage(client, 'race:9', { force: true });
-    await waitForBlocked(client.database);
-    paused.resume();
-    expect(await review).toMatchObject({ released: 0 });
-    await removal;
-    expect(await collectOnce(collector, now)).toMatchObject({ released: 2 });
-  });
-
-  it('9: the collector passes over what a removal has begun to release', async () => {
-    await pullImage(client, image, { reference: 'docker.io/library/race:9' });
-    const paused = pausedClient('commit');
-    const removal = removeImage(paused.context, 'race:9', { force: true });
-    await paused.reached;
-    expect(await reviewBlobs(collector, now)).toMatchObject({ released: 0 });
-    paused.resume();
-    await removal;
-    expect(await collectOnce(collector, now)).toMatchObject({ released: 2 });
-  });
-
-  describe('10: an image gets a name while it is removed', () => {
-    it('is published anew when the removal was first', async () => {
-      await pullImage(client, image, { reference: 'docker.io/library/race:10' });
-      const pullId = await newPull('10new');
-      await savePlan(client, pullId, planOf(image));
-      const paused = pausedClient('commit');
-      const removal = removeImage(paused.context, 'race:10', { force: true });
-      await paused.reached;
-      const publishing = publishPull(collector, pullId);
-      await waitForBlocked(client.database);
-      paused.resume();
-      await removal;
-      expect(await publishing).toMatchObject({ state: 'done', outcome: 'downloaded' });
-      await collectOnce(collector, now);
-      expect(await client.database.prisma.tag.findMany({ where: { imageId: image.config.digest } })).toMatchObject([
-        { name: '10new' },
-      ]);
-      expect(await readBlob(client, layer, 1_000_000)).toEqual(bytesOf(image, layer));
-    });
-
-    it('loses only the name that was asked for when the publication was first', async () => {
-      await pullImage(client, image, { reference: 'docker.io/library/race:11' });
-      const pullId = await newPull('11new');
-      await savePlan(client, pullId, planOf(image));
-      const paused = pausedClient('commit');
-      const publishing = publishPull(paused.context, pullId);
-      await paused.reached;
-      const removal = removeImage(collector, 'race:11');
-      await waitForBlocked(client.database);
-      paused.resume();
-      expect(await publishing).toMatchObject({ state: 'done' });
-      expect((await removal).some((line) => 'Deleted' in line)).toBe(false);
-      await collectOnce(collector, now);
-      expect(await readBlob(client, layer, 1_000_000)).toEqual(bytesOf(image, layer));
-    });
-  });
-
-  it('13: one image published under two tags at once is there once, with both', async () => {
-    await storeLoose();
-    const pulls = [await newPull('13a'), await newPull('13b')];
-    for (const pullId of pulls) await savePlan(client, pullId, planOf(image));
-    const [first = '', second = ''] = pulls;
-    const paused = pauseBefore(client.database, /insert into tag /);
-    const publishing = publishPull({ ...client, database: paused.database }, first);
-    await paused.reached;
-    const other = publishPull(collector, second);
-    await waitForBlocked(client.database);
-    paused.resume();
-    expect([await publishing, await other]).toMatchObject([{ outcome: 'downloaded' }, { outcome: 'downloaded' }]);
-    expect(await client.database.prisma.tag.count({ where: { targetDigest: image.digest } })).toBe(2);
-    expect(await client.database.prisma.manifest.count({ where: { digest: image.digest } })).toBe(1);
   });
 
   it('13: the same digest stored twice at once is one blob', async () => {
