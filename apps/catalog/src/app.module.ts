@@ -15,6 +15,8 @@ import { SystemController } from './docker-engine/system.controller.js';
 import { UnsupportedController } from './docker-engine/unsupported.controller.js';
 import { VersionController } from './docker-engine/version.controller.js';
 import { HealthController } from './health.controller.js';
+import { checkHandlers } from './platform/check-handlers.js';
+import { platform, platformControllers } from './platform/platform.js';
 import { type CatalogParts, providersOf } from './providers.js';
 import { PullService } from './pulls/pull-service.js';
 
@@ -38,10 +40,11 @@ const dockerEngine = [
 @Module({})
 export class AppModule {
   static forParts(parts: CatalogParts): DynamicModule {
+    checkHandlers(platformControllers);
     return {
       module: AppModule,
       providers: [...providersOf(parts), PullService, ArchiveService, LoadRelay],
-      controllers: [HealthController, ...dockerEngine],
+      controllers: [HealthController, ...dockerEngine, ...platform],
     };
   }
 }

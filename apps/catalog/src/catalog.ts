@@ -1,8 +1,8 @@
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AppModule } from './app.module.js';
-import { EngineErrorFilter } from './docker-engine/error-filter.js';
 import { createTransport } from './docker-engine/transport.js';
+import { ErrorFilter } from './error-filter.js';
 import { nestLogger } from './nest-logger.js';
 import type { CatalogParts } from './providers.js';
 import { recordRequests } from './request-log.js';
@@ -16,6 +16,6 @@ export async function createCatalog(parts: CatalogParts): Promise<NestFastifyApp
     abortOnError: false,
     logger: nestLogger(parts.logger),
   });
-  app.useGlobalFilters(new EngineErrorFilter(parts.logger));
+  app.useGlobalFilters(new ErrorFilter(parts.logger));
   return app;
 }

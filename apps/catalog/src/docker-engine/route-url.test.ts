@@ -17,6 +17,8 @@ describe('routed URLs', () => {
     ['GET', '/v1.50/containers/127.0.0.1:5601/demo/app:2/json', '/containers/127.0.0.1:5601%2Fdemo%2Fapp:2/json'],
     ['GET', '/v1.50/networks/local/app', '/networks/local%2Fapp'],
     ['GET', '/v1.50/distribution/reg:5000/a/b/json', '/distribution/reg:5000%2Fa%2Fb/json'],
+    ['GET', '/api/v1/', '/api/v1'],
+    ['GET', '/api/v1/images/reg:5000/a/b:1/history', '/api/v1/images/reg:5000%2Fa%2Fb:1/history'],
     ['GET', '/v1.50', '/v1.50'],
     ['GET', '/volumes', '/volumes'],
   ])('%s %s → %s', (method, url, routed) => {

@@ -21,6 +21,10 @@ const greedyRoutes: readonly GreedyRoute[] = [
   { methods: ['GET', 'HEAD', 'POST', 'PUT'], pattern: new RegExp(`^(/containers/)(.+)(/(?:${containerActions}))$`) },
   { methods: ['GET', 'POST'], pattern: /^(\/plugins\/)(.+)(\/(?:json|enable|disable|push|upgrade|set))$/ },
   { methods: ['GET', 'PUT'], pattern: /^(\/(?:networks|volumes)\/)(.+)()$/ },
+  // The platform API takes them unescaped too, and its page with or without a slash.
+  { methods: ['GET'], pattern: /^(\/api\/v1)()\/()$/ },
+  { methods: ['GET'], pattern: /^(\/api\/v1\/images\/)(.+)(\/(?:history|tags))$/ },
+  { methods: ['POST'], pattern: /^(\/api\/v1\/images\/)(.+)(\/tags)$/ },
 ];
 
 /** The URL that is routed for a request line; query untouched. */

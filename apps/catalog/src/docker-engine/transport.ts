@@ -1,6 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { isPlatformUrl } from '../platform/platform-url.js';
+import { sendProblem } from '../platform/problem-filter.js';
 import { serverVersion } from '../version.js';
 import { checkVersion, newestApiVersion, splitVersion } from './api-version.js';
 import { routeUrl } from './route-url.js';
@@ -26,7 +28,11 @@ export function createTransport(): FastifyAdapter {
 }
 
 /** What the router cannot read never comes to the error filter. */
-function refuseMalformed(error: FastifyError, _request: FastifyRequest, reply: FastifyReply): void {
+function refuseMalformed(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  if (isPlatformUrl(request.url)) {
+    sendProblem(error, reply);
+    return;
+  }
   const body = `${JSON.stringify({ message: error.message })}\n`;
   void reply
     .code(error.statusCode ?? 400)
@@ -37,6 +43,7 @@ function refuseMalformed(error: FastifyError, _request: FastifyRequest, reply: F
 
 /** An unknown route gets none of the usual headers, as with dockerd; OPTIONS is always welcome. */
 async function openAnswer(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  if (isPlatformUrl(request.url)) return;
   if (request.is404 && request.method !== 'OPTIONS') return;
   void reply.headers({
     'api-version': newestApiVersion,
