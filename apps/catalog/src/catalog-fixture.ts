@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openBlobStore } from '@entrepot/blob-store';
 import { loadServiceConfig } from '@entrepot/config';
+import { createSecretBox, openUpstreams } from '@entrepot/content';
 import { type Database, openDatabase } from '@entrepot/database';
 import type { JobQueue } from '@entrepot/jobs';
 import { createHealth, createLogger, createMetrics } from '@entrepot/observability';
@@ -26,17 +27,25 @@ export async function startCatalog(databaseUrl: string): Promise<CatalogFixture>
     ENTREPOT_SECRET_KEY: Buffer.alloc(32, 7).toString('base64'),
   });
   const database = openDatabase(databaseUrl);
+  const registryClient = new RegistryClient();
+  const upstreams = await openUpstreams({
+    ...{ database, secretBox: createSecretBox(config.secretKey), baseline: config.registries },
+    onChange: (list) => registryClient.setUpstreams(list),
+    onError: () => {},
+  });
   const health = createHealth();
   health.add('database', () => database.ping());
   const app = await createCatalog({
     ...{ config, database, health, queue: {} as JobQueue, store: openBlobStore(blobStoreUrl) },
     logger: createLogger({ service: 'catalog', level: 'silent' }),
-    registryClient: new RegistryClient({}),
+    ...{ registryClient, upstreams },
     metrics: createMetrics('catalog'),
   });
   await app.listen({ host: '127.0.0.1', port: 0 });
   const close = async (): Promise<void> => {
     await app.close();
+    upstreams.close();
+    await registryClient.close();
     await database.close();
     await rm(folder, { recursive: true, force: true });
   };

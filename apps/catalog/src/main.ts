@@ -1,5 +1,6 @@
 import { openBlobStore } from '@entrepot/blob-store';
 import { loadServiceConfig, type ServiceConfig } from '@entrepot/config';
+import { createSecretBox, openUpstreams } from '@entrepot/content';
 import { openDatabase } from '@entrepot/database';
 import { openQueue } from '@entrepot/jobs';
 import { createHealth, createLogger, createMetrics, type Logger } from '@entrepot/observability';
@@ -14,7 +15,7 @@ await run(loadServiceConfig());
 async function run(config: ServiceConfig): Promise<void> {
   const logger = createLogger({ service: 'catalog', level: config.logLevel });
   for (const warning of config.warnings) logger.warn(warning);
-  const parts = openParts(config, logger);
+  const parts = await openParts(config, logger);
   const app = await createCatalog(parts);
   await app.listen({ host: config.listen.host, port: config.listen.port });
   logger.info({ listen: config.listen }, 'catalog is ready');
@@ -24,10 +25,16 @@ async function run(config: ServiceConfig): Promise<void> {
   });
 }
 
-function openParts(config: ServiceConfig, logger: Logger): CatalogParts {
+async function openParts(config: ServiceConfig, logger: Logger): Promise<CatalogParts> {
   const database = openDatabase(config.databaseUrl, { applicationName: 'entrepot catalog' });
   const queue = openQueue(config.queueUrl, {
     onError: (error, leftOut) => logger.warn({ err: error, leftOut }, 'queue trouble'),
+  });
+  const registryClient = new RegistryClient();
+  const upstreams = await openUpstreams({
+    ...{ database, secretBox: createSecretBox(config.secretKey), baseline: config.registries },
+    onChange: (list) => registryClient.setUpstreams(list),
+    onError: (error) => logger.warn({ err: error }, 'registries were not read'),
   });
   const health = createHealth();
   health.add('database', () => database.ping());
@@ -39,12 +46,13 @@ function openParts(config: ServiceConfig, logger: Logger): CatalogParts {
     queue,
     health,
     store: openBlobStore(config.blobStoreUrl),
-    registryClient: new RegistryClient({ upstreams: [...config.registries] }),
+    ...{ registryClient, upstreams },
     metrics: createMetrics('catalog'),
   };
 }
 
-async function closeParts({ queue, registryClient, database }: CatalogParts): Promise<void> {
+async function closeParts({ queue, registryClient, upstreams, database }: CatalogParts): Promise<void> {
+  upstreams.close();
   await Promise.allSettled([queue.close(), registryClient.close()]);
   await database.close();
 }

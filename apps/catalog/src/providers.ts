@@ -1,5 +1,6 @@
 import type { BlobStore } from '@entrepot/blob-store';
 import type { ServiceConfig } from '@entrepot/config';
+import type { Upstreams } from '@entrepot/content';
 import type { Database } from '@entrepot/database';
 import type { JobQueue } from '@entrepot/jobs';
 import type { Health, Logger, Metrics } from '@entrepot/observability';
@@ -13,6 +14,7 @@ export const DATABASE = Symbol('database');
 export const BLOB_STORE = Symbol('blob store');
 export const JOB_QUEUE = Symbol('job queue');
 export const REGISTRY_CLIENT = Symbol('registry client');
+export const UPSTREAMS = Symbol('upstreams');
 export const METRICS = Symbol('metrics');
 export const HEALTH = Symbol('health');
 
@@ -24,6 +26,8 @@ export interface CatalogParts {
   store: BlobStore;
   queue: JobQueue;
   registryClient: RegistryClient;
+  /** The client is told of every change by whoever opened both. */
+  upstreams: Upstreams;
   metrics: Metrics;
   health: Health;
 }
@@ -37,6 +41,7 @@ export function providersOf(parts: CatalogParts): Provider[] {
     { provide: BLOB_STORE, useValue: parts.store },
     { provide: JOB_QUEUE, useValue: parts.queue },
     { provide: REGISTRY_CLIENT, useValue: parts.registryClient },
+    { provide: UPSTREAMS, useValue: parts.upstreams },
     { provide: METRICS, useValue: parts.metrics },
     { provide: HEALTH, useValue: parts.health },
   ];

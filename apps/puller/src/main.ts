@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { openBlobStore } from '@entrepot/blob-store';
 import { loadServiceConfig, type ServiceConfig } from '@entrepot/config';
-import { createSecretBox } from '@entrepot/content';
+import { createSecretBox, openUpstreams } from '@entrepot/content';
 import { openDatabase } from '@entrepot/database';
 import { openQueue } from '@entrepot/jobs';
 import { createHealth, createLogger, createMetrics, type Logger } from '@entrepot/observability';
@@ -19,7 +19,7 @@ await run(loadServiceConfig());
 async function run(config: ServiceConfig): Promise<void> {
   const logger = createLogger({ service: 'puller', level: config.logLevel });
   for (const warning of config.warnings) logger.warn(warning);
-  const parts = openParts(config, logger);
+  const parts = await openParts(config, logger);
   const app = await serveHealth(config, parts);
   const work = startWork(parts);
   await parts.queue.waitReady();
@@ -31,15 +31,21 @@ async function run(config: ServiceConfig): Promise<void> {
   });
 }
 
-function openParts(config: ServiceConfig, logger: Logger): PullerParts {
+async function openParts(config: ServiceConfig, logger: Logger): Promise<PullerParts> {
   const database = openDatabase(config.databaseUrl, { applicationName: 'entrepot puller' });
+  const registry = new RegistryClient();
+  const secretBox = createSecretBox(config.secretKey);
+  const upstreams = await openUpstreams({
+    ...{ database, secretBox, baseline: config.registries },
+    onChange: (list) => registry.setUpstreams(list),
+    onError: (error) => logger.warn({ err: error }, 'registries were not read'),
+  });
   return {
     content: { database, store: openBlobStore(config.blobStoreUrl) },
-    secretBox: createSecretBox(config.secretKey),
+    ...{ secretBox, registry, upstreams },
     queue: openQueue(config.queueUrl, {
       onError: (error, leftOut) => logger.warn({ err: error, leftOut }, 'queue trouble'),
     }),
-    registry: new RegistryClient({ upstreams: [...config.registries] }),
     logger,
     owner: `puller:${randomUUID()}`,
   };
@@ -57,7 +63,8 @@ async function serveHealth(config: ServiceConfig, parts: PullerParts): Promise<N
   return app;
 }
 
-async function closeParts({ content, queue, registry }: PullerParts): Promise<void> {
+async function closeParts({ content, queue, registry, upstreams }: PullerParts): Promise<void> {
+  upstreams.close();
   await Promise.allSettled([queue.close(), registry.close()]);
   await content.database.close();
 }

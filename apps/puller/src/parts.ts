@@ -1,4 +1,4 @@
-import type { ContentContext, SecretBox } from '@entrepot/content';
+import type { ContentContext, SecretBox, Upstreams } from '@entrepot/content';
 import type { JobQueue } from '@entrepot/jobs';
 import type { Logger } from '@entrepot/observability';
 import type { Credential, RegistryClient } from '@entrepot/registry-client';
@@ -8,6 +8,8 @@ export interface PullerParts {
   content: ContentContext;
   queue: JobQueue;
   registry: RegistryClient;
+  /** The client is told of every change by whoever opened both. */
+  upstreams: Upstreams;
   secretBox: SecretBox;
   logger: Logger;
   /** Who this process is in the fetches it takes; never used by two processes. */

@@ -48,6 +48,9 @@ const shortText = z
   .min(1, 'expected a text')
   .max(64 * 1024, 'expected a shorter text');
 
+const upTo = (most: number) =>
+  z.int('expected a whole number').min(1, 'expected 1 or more').max(most, `expected ${most} or less`).optional();
+
 const registrySchema = z.strictObject({
   host: z.string('expected a host like ghcr.io').transform((text, context) => {
     const host = normalizeRegistryHost(text);
@@ -62,10 +65,19 @@ const registrySchema = z.strictObject({
   credentials: z
     .strictObject({ username: shortText, password: shortText }, 'expected username and password')
     .optional(),
+  kind: z
+    .enum(
+      ['docker-hub', 'harbor', 'quay', 'zot', 'distribution'],
+      'expected docker-hub, harbor, quay, zot or distribution',
+    )
+    .optional(),
+  priority: z
+    .int('expected a whole number')
+    .min(0, 'expected 0 or more')
+    .max(10_000, 'expected 10000 or less')
+    .optional(),
   limits: z
-    .strictObject({
-      connections: z.int('expected a whole number').min(1, 'expected 1 or more').max(256, 'expected 256 or less'),
-    })
+    .strictObject({ connections: upTo(256), requestsPerMinute: upTo(1_000_000), bytesPerSecond: upTo(1e12) })
     .optional(),
 });
 
@@ -103,6 +115,8 @@ class Reader {
         password: this.#resolve(credentials.password, `${field}.credentials.password`),
       },
       maxConnections: limits?.connections,
+      requestsPerMinute: limits?.requestsPerMinute,
+      bytesPerSecond: limits?.bytesPerSecond,
     };
   }
 

@@ -9,4 +9,12 @@ export interface RegistryConfig {
   ca?: string;
   credential?: { username: string; password: string };
   maxConnections?: number;
+  requestsPerMinute?: number;
+  bytesPerSecond?: number;
+  kind?: RegistryKind;
+  /** Lower ones are asked first in a search. */
+  priority?: number;
 }
+
+/** Which API beside the distribution protocol it speaks. */
+export type RegistryKind = 'docker-hub' | 'harbor' | 'quay' | 'zot' | 'distribution';

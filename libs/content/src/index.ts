@@ -65,3 +65,10 @@ export { type NewTag, type RemoveOptions, removeImage, tagImage } from './releas
 export { ImageConflictError, type ReleaseLine } from './release-plan.js';
 export { createSecretBox, type SecretBox, SecretBoxError } from './secret-box.js';
 export { type DueWork, findDueWork, tendPulls } from './sweep.js';
+export {
+  openUpstreams,
+  type Upstream,
+  type UpstreamEntry,
+  type Upstreams,
+  type UpstreamsOptions,
+} from './upstreams.js';

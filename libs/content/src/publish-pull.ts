@@ -31,20 +31,19 @@ export type PullPublication =
  */
 export async function publishPull(context: ContentContext, pullId: string): Promise<PullPublication> {
   for (;;) {
-    const image = await readImage(context, pullId);
-    const published = await context.database.transaction((tx) => publishLocked(tx, pullId, image));
+    const pull = await findPull(context.database.prisma, pullId);
+    const image = pull?.state === 'publishing' ? await readImage(context, pull) : null;
+    const inItsName = context.database.as(pull?.caller ?? null);
+    const published = await inItsName.transaction((tx) => publishLocked(tx, pullId, image));
     if (published !== null) return published;
   }
 }
 
-/** Null when a config is gone, which the transaction will find out too; or when the pull is not to be published. */
-async function readImage(context: ContentContext, pullId: string): Promise<PublishedImage | null> {
-  const { prisma } = context.database;
-  const pull = await findPull(prisma, pullId);
-  if (pull?.state !== 'publishing') return null;
+/** Null when a config is gone, which the transaction will find out too. */
+async function readImage(context: ContentContext, pull: PullRow): Promise<PublishedImage | null> {
   try {
     const manifests = await Promise.all(
-      (await listPlannedManifests(prisma, pullId)).map(async (manifest) => {
+      (await listPlannedManifests(context.database.prisma, pull.id)).map(async (manifest) => {
         const config = imageConfigOf(manifest);
         return config === null
           ? manifest

@@ -12,6 +12,8 @@ export interface Database {
    * start, so `fn` does nothing outside the database.
    */
   transaction<T>(fn: (tx: Tx) => Promise<T>): Promise<T>;
+  /** The same database; events and pulls that its transactions write are in this name. */
+  as(caller: string | null): Database;
   /** Resolves when the database answers. */
   ping(): Promise<void>;
   close(): Promise<void>;
@@ -29,10 +31,11 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Databa
   const applicationName = options.applicationName ?? 'entrepot';
   const prisma = new PrismaClient({ adapter: openAdapter(url, applicationName, options.maxConnections ?? 8) });
   const signals = openSignals(url, applicationName);
-  return {
+  const database: Database = {
     prisma,
     signals,
     transaction: (fn) => runTransaction(prisma, fn),
+    as: (caller) => (caller === null ? database : { ...database, transaction: inNameOf(prisma, caller) }),
     ping: async () => {
       await prisma.$queryRaw`select 1`;
     },
@@ -41,6 +44,15 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Databa
       await prisma.$disconnect();
     },
   };
+  return database;
+}
+
+function inNameOf(prisma: PrismaClient, caller: string): Database['transaction'] {
+  return (fn) =>
+    runTransaction(prisma, async (tx) => {
+      await tx.$executeRaw`select set_config('entrepot.caller', ${caller}, true)`;
+      return fn(tx);
+    });
 }
 
 function openAdapter(url: string, applicationName: string, max: number): PrismaPg {

@@ -68,6 +68,8 @@ export { type EmbeddedPostgres, type EmbeddedPostgresOptions, startEmbeddedPostg
 export { EmbeddedPostgresError } from './embedded-postgres-error.js';
 export {
   deleteOldEvents,
+  dockerEventTypes,
+  type EventChange,
   type EventRow,
   insertEvents,
   lastEventId,
@@ -150,6 +152,16 @@ export {
   sendPullBack,
 } from './pulls.js';
 export { InvalidPatternError, parseReferencePattern, type ReferencePattern } from './reference-filter.js';
+export {
+  deleteRegistry,
+  insertRegistry,
+  listRegistries,
+  lockRegistry,
+  type RegistryKind,
+  type RegistryRow,
+  registryTopic,
+  updateRegistry,
+} from './registries.js';
 export { type ImageReference, listImagesAndAncestors, listReleaseFacts, type ReleaseFacts } from './release-facts.js';
 export { putRepositories } from './repositories.js';
 export { listRepositories, type RepositorySummary } from './repository-list.js';

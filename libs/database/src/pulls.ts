@@ -32,6 +32,8 @@ export interface PullRow {
   outcome: PullOutcome | null;
   error: PullFailure | null;
   attempts: number;
+  /** In whose name it was asked for first. */
+  caller: string | null;
   createdAt: Date;
   /** How long it has existed by the database's clock. */
   ageMs: number;
@@ -81,7 +83,7 @@ export async function lockPull(tx: Tx, pullId: string): Promise<PullRow | null> 
 async function selectPull(tx: Tx, pullId: string, lock: Prisma.Sql): Promise<PullRow | undefined> {
   const [row] = await tx.$queryRaw<PullRow[]>`
     select id::text, reference, platform, kind, state, credential, credential_key as "credentialKey",
-           target_digest as "targetDigest", shown_digest as "shownDigest", outcome, error, attempts,
+           target_digest as "targetDigest", shown_digest as "shownDigest", outcome, error, attempts, caller,
            created_at as "createdAt", (extract(epoch from now() - created_at) * 1000)::float8 as "ageMs"
       from pull where id = ${pullId}::uuid ${lock}`;
   return row;

@@ -48,6 +48,11 @@ export class Connections {
     return this.#seen.get(hostname) ?? 'public';
   }
 
+  /** Closes each socket when what runs on it has ended. */
+  retire(): void {
+    for (const agent of [this.#direct, ...this.#guarded.values()]) void agent.close().catch(() => {});
+  }
+
   /** Cuts what is still running. */
   async close(): Promise<void> {
     await Promise.all([this.#direct, ...this.#guarded.values()].map((agent) => agent.destroy()));

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import {
   acceptedManifestTypes,
   type Descriptor,
@@ -63,18 +64,29 @@ const defaultMaxBlobBytes = 8 * 1024 * 1024;
  * registry; transient faults are tried again within a call. All methods throw subclasses of RegistryError.
  */
 export class RegistryClient {
-  readonly #upstreams: Map<string, Upstream>;
+  #upstreams = new Map<string, Upstream>();
   readonly #connections = new Map<string, Connections>();
   readonly #transport: Transport;
   readonly #requests: RetryPolicy;
   readonly #bodies: RetryPolicy;
 
   constructor(private readonly options: RegistryClientOptions = {}) {
-    this.#upstreams = new Map((options.upstreams ?? []).map((upstream) => [upstream.host, upstream]));
+    this.setUpstreams(options.upstreams ?? []);
     const idleTimeoutMs = options.idleTimeoutMs ?? defaultIdleTimeoutMs;
     this.#transport = new Transport(new AccessPasses(), idleTimeoutMs, options.userAgent ?? 'entrepot/0.1');
     this.#requests = { ...requestPolicy, ...options.retry?.requests };
     this.#bodies = { ...bodyPolicy, ...options.retry?.bodies };
+  }
+
+  /** Replaces what is configured. What runs goes on as it began; new requests use the new settings. */
+  setUpstreams(upstreams: readonly Upstream[]): void {
+    const before = this.#upstreams;
+    this.#upstreams = new Map(upstreams.map((upstream) => [upstream.host, upstream]));
+    for (const [host, connections] of this.#connections) {
+      if (isDeepStrictEqual(before.get(host), this.#upstreams.get(host))) continue;
+      this.#connections.delete(host);
+      connections.retire();
+    }
   }
 
   /** What a name stands for now: one HEAD where the registry answers it fully, else with the manifest itself. */

@@ -44,7 +44,8 @@ export function pauseBefore(database: Database, point: 'commit' | RegExp): Pause
       throw error;
     }
   };
-  return { database: { ...database, transaction }, reached, resume };
+  const paused: Database = { ...database, transaction, as: () => paused };
+  return { database: paused, reached, resume };
 }
 
 function stoppingAt(tx: Tx, point: RegExp, stop: () => Promise<void>): Tx {

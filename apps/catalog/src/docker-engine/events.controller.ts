@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import type { Database, EventRow } from '@entrepot/database';
+import { type Database, dockerEventTypes, type EventRow } from '@entrepot/database';
 import { Controller, Get, Inject, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { followEvents } from '../events/event-feed.js';
@@ -20,7 +20,7 @@ export class EventsController {
     const filters = parseFilters(one(query.filters), eventKeys);
     const [since, until] = [readMoment(one(query.since), 'floor'), readMoment(one(query.until), 'ceil')];
     const closed = closedSignal(reply);
-    const events = followEvents(this.database, { since, until, signal: closed });
+    const events = followEvents(this.database, { since, until, types: dockerEventTypes, signal: closed });
     // A client waits for the head before the first event comes.
     reply.hijack();
     reply.raw.writeHead(200, { ...(reply.getHeaders() as Record<string, string>), 'content-type': 'application/json' });

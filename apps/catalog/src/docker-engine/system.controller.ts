@@ -1,8 +1,8 @@
 import { cpus, release, totalmem } from 'node:os';
-import type { ServiceConfig } from '@entrepot/config';
+import type { Upstream, Upstreams } from '@entrepot/content';
 import { type Database, listImages, measureDiskUsage, measureSharedBytes } from '@entrepot/database';
 import { Controller, Get, Inject, Query } from '@nestjs/common';
-import { CONFIG, DATABASE } from '../providers.js';
+import { DATABASE, UPSTREAMS } from '../providers.js';
 import { serverVersion } from '../version.js';
 import { type ApiVersion, EngineVersion } from './api-version.js';
 import { all, type QueryValues } from './query.js';
@@ -12,7 +12,7 @@ import { summaryJson } from './summary-json.js';
 @Controller()
 export class SystemController {
   constructor(
-    @Inject(CONFIG) private readonly config: ServiceConfig,
+    @Inject(UPSTREAMS) private readonly upstreams: Upstreams,
     @Inject(DATABASE) private readonly database: Database,
   ) {}
 
@@ -30,7 +30,7 @@ export class SystemController {
         ['Stored', `${usage.storedBytes} bytes`],
         ['Layers', `${usage.layersBytes} bytes, each counted once`],
       ],
-      RegistryConfig: registries(this.config),
+      RegistryConfig: registries(this.upstreams.list()),
       ...thisMachine(),
       ...noRuntime,
       SystemTime: new Date().toISOString(),
@@ -88,7 +88,7 @@ function thisMachine(): object {
   };
 }
 
-function registries({ registries: configured }: ServiceConfig): object {
+function registries(configured: readonly Upstream[]): object {
   const indexes = configured.map(({ host, mirrors = [], insecure = false }) => [
     host,
     { Name: host, Mirrors: mirrors, Secure: !insecure, Official: host === 'docker.io' },

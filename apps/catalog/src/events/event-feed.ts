@@ -6,6 +6,8 @@ export interface EventSpan {
   since?: Date;
   /** The feed ends here; absent: it goes on. */
   until?: Date;
+  /** Only of these types. */
+  types?: readonly string[];
   /** Ends it at once. */
   signal: AbortSignal;
 }
@@ -16,13 +18,16 @@ const lookAnywayMs = 15_000;
 const lateMs = 90_000;
 
 /** Events in the order of their numbers, as they come. */
-export async function* followEvents(database: Database, { since, until, signal }: EventSpan): AsyncGenerator<EventRow> {
+export async function* followEvents(
+  database: Database,
+  { since, until, types, signal }: EventSpan,
+): AsyncGenerator<EventRow> {
   const watch = database.signals.watch('event');
   const cursor = new EventCursor(since === undefined ? await lastEventId(database.prisma) : 0);
   try {
     while (!signal.aborted) {
       const isOver = until !== undefined && until.getTime() <= Date.now();
-      const rows = await listEvents(database.prisma, { afterId: cursor.afterId, since, until, limit: pageSize });
+      const rows = await listEvents(database.prisma, { afterId: cursor.afterId, since, until, types, limit: pageSize });
       yield* cursor.takeNew(rows);
       if (isOver) return;
       const leftMs = until === undefined ? lookAnywayMs : until.getTime() - Date.now();

@@ -5,7 +5,8 @@ import { passesFilters } from './event-filter.js';
 const id = `sha256:${'ab'.repeat(32)}`;
 
 function event(fields: Partial<EventRow>): EventRow {
-  return { id: 1, at: new Date(0), atNano: '0', type: 'image', action: 'tag', actorId: id, attributes: {}, ...fields };
+  const place = { id: 1, at: new Date(0), atNano: '0', caller: null };
+  return { ...place, type: 'image', action: 'tag', actorId: id, attributes: {}, ...fields };
 }
 
 describe('event filters', () => {
