@@ -1,6 +1,10 @@
-import { writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** A killed process is gone as soon as the kernel has taken its sockets and files back; that never takes long. */
+const patienceMs = 10_000;
 
 interface Started {
   pid: number;
@@ -19,14 +23,13 @@ export class StartedProcesses {
     this.#file = join(dataDir, 'services.json');
   }
 
-  /** Ends what an earlier supervisor left running. A pid that belongs to another program by now is left alone. */
+  /**
+   * Ends what an earlier supervisor left running and resolves when it is gone, so that its addresses are free. A pid
+   * that belongs to another program by now is left alone.
+   */
   async endLeftovers(): Promise<void> {
     const text = await readFile(this.#file, 'utf8').catch(() => '[]');
-    const found = parseStarted(text);
-    for (const { pid, script } of found) {
-      const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-      if (commandLine.split('\0').includes(script)) process.kill(pid, 'SIGKILL');
-    }
+    await Promise.all(parseStarted(text).map(endLeftover));
   }
 
   add(pid: number, script: string): void {
@@ -41,7 +44,31 @@ export class StartedProcesses {
 
   #write(): void {
     const list = [...this.#started].map(([pid, script]): Started => ({ pid, script }));
-    writeFileSync(this.#file, JSON.stringify(list));
+    // Renamed into place: a supervisor killed while it writes must not lose the list.
+    writeFileSync(`${this.#file}.new`, JSON.stringify(list));
+    renameSync(`${this.#file}.new`, this.#file);
+  }
+}
+
+async function endLeftover(leftover: Started): Promise<void> {
+  for (let waited = 0; await isRunning(leftover); waited += 20) {
+    if (waited > patienceMs) throw new LeftoverError(leftover);
+    kill(leftover.pid);
+    await sleep(20);
+  }
+}
+
+async function isRunning({ pid, script }: Started): Promise<boolean> {
+  const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+  return commandLine.split('\0').includes(script);
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    // It may have ended between look and kill.
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }
 
@@ -51,5 +78,16 @@ function parseStarted(text: string): Started[] {
     return Array.isArray(parsed) ? parsed.filter((item): item is Started => Number.isInteger(item?.pid)) : [];
   } catch {
     return [];
+  }
+}
+
+/** A service of an earlier start does not end; a person has to look. */
+class LeftoverError extends Error {
+  override readonly name = 'LeftoverError';
+  readonly code = 'LEFTOVER';
+  readonly retryable = false;
+
+  constructor({ pid, script }: Started) {
+    super(`process ${pid} (${script}) was left by an earlier start and does not end`);
   }
 }
