@@ -1,7 +1,9 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { ArchiveService } from './archives/archive-service.js';
 import { LoadRelay } from './archives/load-relay.js';
+import { ContainerService } from './containers/container-service.js';
 import { AbsentController } from './docker-engine/absent.controller.js';
+import { ContainersController } from './docker-engine/containers.controller.js';
 import { EventsController } from './docker-engine/events.controller.js';
 import { ImageRemovalController } from './docker-engine/image-removal.controller.js';
 import { ImagesController } from './docker-engine/images.controller.js';
@@ -9,6 +11,7 @@ import { LoadController } from './docker-engine/load.controller.js';
 import { PingController } from './docker-engine/ping.controller.js';
 import { PullController } from './docker-engine/pull.controller.js';
 import { RegistryController } from './docker-engine/registry.controller.js';
+import { RuntimeController } from './docker-engine/runtime.controller.js';
 import { SaveController } from './docker-engine/save.controller.js';
 import { SearchController } from './docker-engine/search.controller.js';
 import { SystemController } from './docker-engine/system.controller.js';
@@ -32,6 +35,8 @@ const dockerEngine = [
   SaveController,
   LoadController,
   EventsController,
+  ContainersController,
+  RuntimeController,
   AbsentController,
   UnsupportedController,
 ];
@@ -43,7 +48,7 @@ export class AppModule {
     checkHandlers(platformControllers);
     return {
       module: AppModule,
-      providers: [...providersOf(parts), PullService, ArchiveService, LoadRelay],
+      providers: [...providersOf(parts), PullService, ArchiveService, ContainerService, LoadRelay],
       controllers: [HealthController, ...dockerEngine, ...platform],
     };
   }

@@ -229,11 +229,11 @@ describeWith('docker', 'the docker command against catalog', () => {
   });
 
   it('refuses to run, build and push, at once and in one sentence', async () => {
-    const sentence = /: Entrepot keeps container images .* it does not (create or run containers|push images yet)/;
+    const sentence = /: Entrepot keeps container images .* it does not (start containers|push images yet)/;
     const [exit, err] = await failure('run', '--rm', `${reg}/demo/app:2`, 'true');
     expect([exit, err]).toEqual([125, expect.stringMatching(sentence)]);
     expect(await failure('push', `${reg}/demo/app:2`)).toEqual([1, expect.stringMatching(sentence)]);
-    expect(await failure('start', 'c1')).toEqual([1, expect.stringMatching(sentence)]);
+    expect(await failure('start', 'c1')).toEqual([1, expect.stringMatching(/No such container: c1/)]);
     expect(await failure('rm', 'c1')).toEqual(refused('No such container: c1'));
   });
 });

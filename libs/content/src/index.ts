@@ -7,6 +7,14 @@ export {
   type ReviewRound,
   reviewBlobs,
 } from './collect.js';
+export {
+  type ContainerDocuments,
+  type ContainerRequest,
+  changeContainerName,
+  containerEvent,
+  createContainer,
+  removeContainers,
+} from './containers.js';
 export { type ContentContext, keepUploadMs, pullLeaseMs, pullOwner } from './context.js';
 export { describeManifests, imageConfigOf, type PublishedManifest } from './describe-image.js';
 export { fetchCancelTopic, interactivePatienceMs } from './end-pull.js';

@@ -1,7 +1,7 @@
 import { listPrunable, type PruneFilter, tryLockPrune } from '@entrepot/database';
 import type { Digest } from '@entrepot/oci';
 import type { ContentContext } from './context.js';
-import { ImageConflictError, type ReleaseLine, type ReleasePlan, type ReleaseRules } from './release-plan.js';
+import { ImageConflictError, type ReleaseLine, type ReleasePlan } from './release-plan.js';
 import { carryOut, openPlan } from './release-transaction.js';
 
 /** What a prune did. */
@@ -37,16 +37,16 @@ function pruneOne(plan: ReleasePlan, id: Digest, { dangling }: PruneFilter): voi
   const names = plan.namesOf(id);
   if (dangling && names.some(({ tag }) => tag !== null)) return;
   const rules = { force: false, prune: true };
-  if (names.length === 0) removeUnlessNeeded(plan, id, rules);
+  if (names.length === 0) unlessNeeded(() => plan.has(id) && plan.removeId(id, rules));
   for (const name of names) {
-    if (plan.namesOf(id).includes(name)) plan.removeName(id, name, rules);
+    unlessNeeded(() => plan.namesOf(id).includes(name) && plan.removeName(id, name, rules));
   }
 }
 
-/** It may have gone already, as the parent of another one. */
-function removeUnlessNeeded(plan: ReleasePlan, id: Digest, rules: ReleaseRules): void {
+/** An image may have gone already, as the parent of another one; what is in use stays. */
+function unlessNeeded(remove: () => unknown): void {
   try {
-    if (plan.has(id)) plan.removeId(id, rules);
+    remove();
   } catch (error) {
     if (!(error instanceof ImageConflictError)) throw error;
   }

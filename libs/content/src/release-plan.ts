@@ -43,9 +43,17 @@ export class ReleasePlan {
     return this.#images.has(id);
   }
 
-  /** Takes one name away, and deletes the image when it was the last one. */
-  removeName(id: Digest, name: ImageReference, rules: ReleaseRules): void {
+  /**
+   * Takes one name away, and deletes the image when it was the last one; `typed` is the name as somebody wrote it.
+   *
+   * @throws {ImageConflictError} the last name of an image that a container uses, without force
+   */
+  removeName(id: Digest, name: ImageReference, rules: ReleaseRules, typed = familiarText(name)): void {
     const image = this.#get(id);
+    const [user] = image.containerIds;
+    if (!rules.force && user !== undefined && isSingleReference(image.references)) {
+      throw new ImageConflictError(id, { typed, container: user });
+    }
     this.#untag(image, name, true);
     if (
       name.tag !== null &&
@@ -60,12 +68,13 @@ export class ReleasePlan {
   /**
    * Takes all names away and deletes the image.
    *
-   * @throws {ImageConflictError} names in several repositories, or images that are built on it
+   * @throws {ImageConflictError} names in several repositories, a container that uses it, or images that are built on it
    */
   removeId(id: Digest, rules: ReleaseRules): void {
     const image = this.#get(id);
     if (isSingleReference(image.references)) {
       this.#refuseParent(image);
+      if (!rules.force) this.#refuseUsed(image);
       this.#untagAll(image);
     }
     this.#delete(image, rules, false);
@@ -88,10 +97,12 @@ export class ReleasePlan {
   /** `quiet`: an image that cannot go stays without a word, for its name has gone already. */
   #delete(image: PlannedImage, rules: ReleaseRules, quiet: boolean): void {
     const isReferenced = image.references.length > 0;
-    if (quiet && (image.children.size > 0 || (isReferenced && !rules.force))) return;
+    const isUsed = image.containerIds.length > 0;
+    if (quiet && (image.children.size > 0 || ((isReferenced || isUsed) && !rules.force))) return;
     this.#refuseParent(image);
-    if (isReferenced && !rules.force) {
-      throw new ImageConflictError(image.id, 'image is referenced in multiple repositories', true);
+    if (!rules.force) {
+      if (isReferenced) throw new ImageConflictError(image.id, 'image is referenced in multiple repositories', true);
+      this.#refuseUsed(image);
     }
     this.#untagAll(image);
     this.#images.delete(image.id);
@@ -100,6 +111,11 @@ export class ReleasePlan {
     this.events.push({ type: 'image', action: 'delete', actorId: image.id, attributes: { name: image.id } });
     this.#releaseLayers(image);
     this.#deleteParent(image, rules);
+  }
+
+  #refuseUsed({ id, containerIds: [user] }: PlannedImage): void {
+    if (user === undefined) return;
+    throw new ImageConflictError(id, `image is being used by stopped container ${user.slice(0, 12)}`, true);
   }
 
   #refuseParent({ id, children }: PlannedImage): void {
@@ -172,10 +188,20 @@ export class ImageConflictError extends Error {
 
   constructor(
     readonly imageId: Digest,
-    readonly reason: string,
-    readonly forceable: boolean,
+    readonly reason: string | UsedName,
+    readonly forceable = true,
   ) {
     const how = forceable ? 'must be forced' : 'cannot be forced';
-    super(`conflict: unable to delete ${shortDigest(imageId)} (${how}) - ${reason}`);
+    super(
+      typeof reason === 'string'
+        ? `conflict: unable to delete ${shortDigest(imageId)} (${how}) - ${reason}`
+        : `conflict: unable to remove repository reference ${JSON.stringify(reason.typed)} (must force) - container ${reason.container.slice(0, 12)} is using its referenced image ${shortDigest(imageId)}`,
+    );
   }
+}
+
+/** The last name of an image, and a container that uses it. */
+interface UsedName {
+  typed: string;
+  container: string;
 }

@@ -89,7 +89,7 @@ async function removeOne(tx: Tx, name: string, rules: ReleaseRules): Promise<Rel
   const { found, plan } = await lockNamed(tx, name);
   const known = found.reference === undefined ? undefined : findName(plan, found, found.reference);
   if (known === undefined || isIdPrefix(found.imageId, name)) plan.removeId(found.imageId, rules);
-  else plan.removeName(found.imageId, known, rules);
+  else plan.removeName(found.imageId, known, rules, name);
   await carryOut(tx, plan);
   return plan.lines;
 }

@@ -61,6 +61,25 @@ export {
   lockUnheldBlobs,
   unadmitObject,
 } from './blobs.js';
+export {
+  AmbiguousContainerError,
+  type ContainerFilter,
+  type ContainerLayer,
+  ContainerNameTakenError,
+  ContainerNotFoundError,
+  type ContainerRow,
+  countContainers,
+  deleteContainers,
+  getContainer,
+  insertContainer,
+  listContainerLayers,
+  listContainers,
+  listImagesAndDescendants,
+  lockContainer,
+  measureContainerBases,
+  type NewContainer,
+  renameContainer,
+} from './containers.js';
 export { finishCurrentPull, type ResolvedPull } from './current-pulls.js';
 export { type Database, type DatabaseOptions, openDatabase } from './database.js';
 export { type DiskUsage, measureDiskUsage, measureSharedBytes } from './disk-usage.js';

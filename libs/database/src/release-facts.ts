@@ -15,13 +15,15 @@ export interface ReleaseFacts {
   id: Digest;
   parentId: Digest | null;
   childIds: Digest[];
+  /** Of the containers that were made of it, newest first. */
+  containerIds: string[];
   labels: Record<string, string>;
   /** In the order of the full names. */
   references: ImageReference[];
   diffIds: Digest[];
   /** Of the layers of its manifest pulled last. */
   layerBytes: number[];
-  /** How many layers, from the bottom, an image has too that is not among those asked for. */
+  /** How many layers, from the bottom, a container has too, or an image that is not among those asked for. */
   keptLayers: number;
 }
 
@@ -31,6 +33,8 @@ export async function listReleaseFacts(tx: Tx, ids: readonly Digest[]): Promise<
   const images = await tx.$queryRaw<Omit<ReleaseFacts, 'references' | 'keptLayers'>[]>`
     select i.id, i.parent_id as "parentId", i.labels,
            array(select c.id from image c where c.parent_id = i.id order by c.id) as "childIds",
+           array(select c.id from container c where c.image_id = i.id order by c.created_at desc, c.id)
+             as "containerIds",
            coalesce(i.config #> '{rootfs,diff_ids}', '[]') as "diffIds",
            array(select coalesce(b.content_bytes, b.size_bytes)::float8
                    from manifest_blob p join blob b on b.digest = p.blob_digest
@@ -79,6 +83,11 @@ async function countKeptLayers(tx: Tx, ids: Digest[]): Promise<Map<Digest, numbe
             and jsonb_path_query_array(o.config #> '{rootfs,diff_ids}', '$[0 to $top]',
                                        jsonb_build_object('top', s.n - 1)) = s.layers
             and o.id not in (select unnest(${ids}::text[])))
+          or exists (
+         select from container o
+          where o.image_config #> '{rootfs,diff_ids}' @> s.layers
+            and jsonb_path_query_array(o.image_config #> '{rootfs,diff_ids}', '$[0 to $top]',
+                                       jsonb_build_object('top', s.n - 1)) = s.layers)
     )
     select s.id, max(s.n) as kept from stack s join kept k on k.layers = s.layers group by s.id`;
   return new Map(rows.map(({ id, kept }) => [id, kept]));

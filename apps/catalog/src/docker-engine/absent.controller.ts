@@ -1,13 +1,13 @@
-import { Controller, Delete, Get, Head, HttpCode, Param, Post, Put } from '@nestjs/common';
+import { Controller, Delete, Get, HttpCode, Param, Post } from '@nestjs/common';
 import { EngineError } from './engine-error.js';
 
 /**
- * What an image service has none of: containers, networks, volumes, plugins, build cache. Lists are empty and nothing
- * is found, so that `docker ps`, `inspect` and `system prune` behave as with an idle daemon.
+ * What an image service has none of: networks, volumes, plugins, build cache. Lists are empty and nothing
+ * is found, so that `docker inspect` and `system prune` behave as with an idle daemon.
  */
 @Controller()
 export class AbsentController {
-  @Get(['containers/json', 'networks', 'plugins'])
+  @Get(['networks', 'plugins'])
   none(): object[] {
     return [];
   }
@@ -15,12 +15,6 @@ export class AbsentController {
   @Get('volumes')
   noVolumes(): object {
     return { Volumes: [], Warnings: null };
-  }
-
-  @Post('containers/prune')
-  @HttpCode(200)
-  pruneContainers(): object {
-    return { ContainersDeleted: null, SpaceReclaimed: 0 };
   }
 
   @Post('networks/prune')
@@ -39,31 +33,6 @@ export class AbsentController {
   @HttpCode(200)
   pruneBuildCache(): object {
     return { CachesDeleted: null, SpaceReclaimed: 0 };
-  }
-
-  @Get(['json', 'archive', 'changes', 'export', 'logs'].map((what) => `containers/:name/${what}`))
-  noContainer(@Param('name') name: string): never {
-    throw new EngineError(404, `No such container: ${name}`);
-  }
-
-  @Head('containers/:name/archive')
-  noContainerPath(@Param('name') name: string): never {
-    return this.noContainer(name);
-  }
-
-  @Put('containers/:name/archive')
-  noContainerTarget(@Param('name') name: string): never {
-    return this.noContainer(name);
-  }
-
-  @Post('containers/:name/rename')
-  noContainerToRename(@Param('name') name: string): never {
-    return this.noContainer(name);
-  }
-
-  @Delete('containers/:name')
-  noContainerToRemove(@Param('name') name: string): never {
-    return this.noContainer(name);
   }
 
   @Get('networks/:name')

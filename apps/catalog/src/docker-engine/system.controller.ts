@@ -1,10 +1,19 @@
 import { cpus, release, totalmem } from 'node:os';
 import type { Upstream, Upstreams } from '@entrepot/content';
-import { type Database, listImages, measureDiskUsage, measureSharedBytes } from '@entrepot/database';
+import {
+  countContainers,
+  type Database,
+  listContainers,
+  listImages,
+  measureDiskUsage,
+  measureSharedBytes,
+} from '@entrepot/database';
 import { Controller, Get, Inject, Query } from '@nestjs/common';
+import { ContainerService } from '../containers/container-service.js';
 import { DATABASE, UPSTREAMS } from '../providers.js';
 import { serverVersion } from '../version.js';
 import { type ApiVersion, EngineVersion } from './api-version.js';
+import { containerSummaryJson } from './container-json.js';
 import { all, type QueryValues } from './query.js';
 import { summaryJson } from './summary-json.js';
 
@@ -14,16 +23,19 @@ export class SystemController {
   constructor(
     @Inject(UPSTREAMS) private readonly upstreams: Upstreams,
     @Inject(DATABASE) private readonly database: Database,
+    private readonly containers: ContainerService,
   ) {}
 
   @Get('info')
   async info(): Promise<object> {
     const usage = await measureDiskUsage(this.database.prisma);
+    const containers = [...(await countContainers(this.database.prisma)).values()].reduce((sum, n) => sum + n, 0);
     return {
       ID: 'entrepot',
       Name: 'entrepot',
       ServerVersion: serverVersion,
       Images: usage.images,
+      ...{ Containers: containers, ContainersRunning: 0, ContainersPaused: 0, ContainersStopped: containers },
       Driver: 'entrepot',
       DriverStatus: [
         ['Blobs', String(usage.blobs)],
@@ -43,7 +55,7 @@ export class SystemController {
     const wants = (type: string): boolean => types.length === 0 || types.includes(type);
     return {
       ...(wants('image') ? await this.#images(version) : {}),
-      ...(wants('container') ? { Containers: [] } : {}),
+      ...(wants('container') ? { Containers: await this.#containers() } : {}),
       ...(wants('volume') ? { Volumes: [] } : {}),
       ...(wants('build-cache') ? { BuildCache: [] } : {}),
     };
@@ -52,16 +64,25 @@ export class SystemController {
   async #images(version: ApiVersion): Promise<object> {
     const { prisma } = this.database;
     const [usage, shared] = [await measureDiskUsage(prisma), await measureSharedBytes(prisma)];
+    const containers = await countContainers(prisma);
     const images = (await listImages(prisma)).map((image) =>
-      summaryJson(image, version, { containers: 0, sharedBytes: shared.get(image.id) ?? 0 }),
+      summaryJson(image, version, {
+        containers: containers.get(image.id) ?? 0,
+        sharedBytes: shared.get(image.id) ?? 0,
+      }),
     );
     return { LayersSize: usage.layersBytes, Images: images };
   }
+
+  async #containers(): Promise<object[]> {
+    const containers = await listContainers(this.database.prisma);
+    const sizes = await this.containers.measure(containers);
+    return containers.map((container) => containerSummaryJson(container, sizes.get(container.id)));
+  }
 }
 
-/** What a daemon would say of its containers, networks and swarm. */
+/** What a daemon would say of its plugins and its swarm. */
 const noRuntime = {
-  ...{ Containers: 0, ContainersRunning: 0, ContainersPaused: 0, ContainersStopped: 0 },
   Plugins: { Volume: null, Network: null, Authorization: null, Log: null },
   Swarm: {
     NodeID: '',

@@ -3,13 +3,10 @@ import type { FastifyRequest } from 'fastify';
 import { notSupported } from './engine-error.js';
 import { discardBody } from './json-body.js';
 
-const containerActions = [
-  ...['attach', 'exec', 'kill', 'pause', 'resize', 'restart', 'start', 'stop', 'unpause', 'update', 'wait'],
-].map((action) => `containers/:name/${action}`);
 const swarmKinds = ['configs', 'nodes', 'secrets', 'services', 'tasks'];
 
 const posts = [
-  ...['containers/create', 'commit', 'build', 'build/cancel', 'session', 'grpc', ...containerActions],
+  ...['containers/:name/update', 'commit', 'build', 'build/cancel', 'session', 'grpc'],
   ...['exec/:id/start', 'exec/:id/resize', 'images/:name/push'],
   ...['networks/create', 'networks/:id/connect', 'networks/:id/disconnect', 'volumes/create'],
   ...[
@@ -21,15 +18,16 @@ const posts = [
   ...swarmKinds.flatMap((kind) => [`${kind}/create`, `${kind}/:id/update`]),
 ];
 const gets = [
-  ...['stats', 'top', 'attach/ws'].map((what) => `containers/:name/${what}`),
+  ...['attach/ws', 'archive', 'changes', 'export'].map((what) => `containers/:name/${what}`),
   ...['exec/:id/json', 'plugins/privileges', 'swarm', 'swarm/unlockkey'],
   ...swarmKinds.flatMap((kind) => [kind, `${kind}/:id`]),
 ];
 
 const purposes: readonly [path: RegExp, what: string][] = [
   [/^\/(?:build|session|grpc)/, 'build images'],
+  [/^\/commit/, 'commit containers yet'],
+  [/^\/containers\/.*\/(?:archive|changes|export)/, 'look into containers yet'],
   [/^\/images\/.*\/push/, 'push images yet'],
-  [/^\/commit/, 'commit containers'],
   [/^\/networks/, 'make networks'],
   [/^\/volumes/, 'make volumes'],
   [/^\/plugins/, 'run plugins'],
@@ -49,7 +47,7 @@ export class UnsupportedController {
     return refuse(request);
   }
 
-  @Put('volumes/:name')
+  @Put(['volumes/:name', 'containers/:name/archive'])
   put(@Req() request: FastifyRequest): Promise<never> {
     return refuse(request);
   }
@@ -63,5 +61,5 @@ export class UnsupportedController {
 async function refuse(request: FastifyRequest): Promise<never> {
   await discardBody(request.raw);
   const purpose = purposes.find(([path]) => path.test(request.url));
-  throw notSupported(purpose?.[1] ?? 'create or run containers');
+  throw notSupported(purpose?.[1] ?? 'run containers');
 }
