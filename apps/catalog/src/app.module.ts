@@ -22,6 +22,7 @@ import { checkHandlers } from './platform/check-handlers.js';
 import { platform, platformControllers } from './platform/platform.js';
 import { type CatalogParts, providersOf } from './providers.js';
 import { PullService } from './pulls/pull-service.js';
+import { PullStarter } from './pulls/pull-starter.js';
 
 const dockerEngine = [
   PingController,
@@ -48,7 +49,7 @@ export class AppModule {
     checkHandlers(platformControllers);
     return {
       module: AppModule,
-      providers: [...providersOf(parts), PullService, ArchiveService, ContainerService, LoadRelay],
+      providers: [...providersOf(parts), PullStarter, PullService, ArchiveService, ContainerService, LoadRelay],
       controllers: [HealthController, ...dockerEngine, ...platform],
     };
   }

@@ -10,7 +10,10 @@ import { createHealth, createLogger, createMetrics } from '@entrepot/observabili
 import { RegistryClient } from '@entrepot/registry-client';
 import { createCatalog } from './catalog.js';
 
-/** A catalog for tests: a real database, an empty folder for blobs, and no queue. */
+/** Takes jobs and never works them. */
+const idleQueue = { enqueue: async () => {}, enqueueMany: async () => {} } as unknown as JobQueue;
+
+/** A catalog for tests: a real database, an empty folder for blobs, and a queue that nobody works. */
 export interface CatalogFixture {
   /** `http://127.0.0.1:…` */
   url: string;
@@ -19,12 +22,13 @@ export interface CatalogFixture {
 }
 
 /** Starts a catalog on a migrated database; the caller closes it and drops the database. */
-export async function startCatalog(databaseUrl: string): Promise<CatalogFixture> {
+export async function startCatalog(databaseUrl: string, env: Record<string, string> = {}): Promise<CatalogFixture> {
   const folder = await mkdtemp(join(tmpdir(), 'entrepot-catalog-'));
   const blobStoreUrl = `file://${folder}`;
   const config = loadServiceConfig({
     ...{ DATABASE_URL: databaseUrl, QUEUE_URL: databaseUrl, BLOB_STORE_URL: blobStoreUrl },
     ENTREPOT_SECRET_KEY: Buffer.alloc(32, 7).toString('base64'),
+    ...env,
   });
   const database = openDatabase(databaseUrl);
   const registryClient = new RegistryClient();
@@ -36,7 +40,7 @@ export async function startCatalog(databaseUrl: string): Promise<CatalogFixture>
   const health = createHealth();
   health.add('database', () => database.ping());
   const app = await createCatalog({
-    ...{ config, database, health, queue: {} as JobQueue, store: openBlobStore(blobStoreUrl) },
+    ...{ config, database, health, queue: idleQueue, store: openBlobStore(blobStoreUrl) },
     logger: createLogger({ service: 'catalog', level: 'silent' }),
     ...{ registryClient, upstreams },
     metrics: createMetrics('catalog'),

@@ -32,8 +32,10 @@ describe('the collection', () => {
     const kept = await buildImage({ layers: [[{ name: 'kept', content: 'kept' }]] });
     await pullImage(lab.context, image);
     await pullImage(lab.context, kept, { reference: 'docker.io/library/kept:1' });
-    await removeImage(lab.context, 'lab:1', { force: true });
     const bytes = image.blobs.reduce((sum, blob) => sum + blob.bytes.length, 0);
+    const preview = await removeImage(lab.context, 'lab:1', { force: true, rehearse: true });
+    expect(preview).toMatchObject({ freedBytes: bytes, freedBlobs: 2 });
+    expect(await removeImage(lab.context, 'lab:1', { force: true })).toEqual(preview);
     expect(await collectOnce(lab.context, { collectAfterMs: 0 })).toEqual({
       reviewed: 4,
       released: 2,

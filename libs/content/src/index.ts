@@ -70,7 +70,7 @@ export {
 export { openBlob, readBlob } from './read-blob.js';
 export { type Discrepancies, reconcile } from './reconcile.js';
 export { type NewTag, type RemoveOptions, removeImage, tagImage } from './release.js';
-export { ImageConflictError, type ReleaseLine } from './release-plan.js';
+export { ImageConflictError, type ReleaseLine, type ReleaseReport } from './release-plan.js';
 export { createSecretBox, type SecretBox, SecretBoxError } from './secret-box.js';
 export { type DueWork, findDueWork, tendPulls } from './sweep.js';
 export {

@@ -49,6 +49,7 @@ describe('prune', () => {
     const [top, middle] = chains('os', 's', 't') as [Digest, Digest];
     const report = await pruneImages({ database }, { dangling: true });
     expect(report).toEqual({
+      ...{ freedBlobs: 6, freedBytes: 60 },
       lines: [
         ...deleted(dangling.built.id, top, dangling.step.id, middle),
         ...untagged(`digest/only@${dangling.byDigest.manifest}`),

@@ -1,12 +1,12 @@
 import { listPrunable, type PruneFilter, tryLockPrune } from '@entrepot/database';
 import type { Digest } from '@entrepot/oci';
 import type { ContentContext } from './context.js';
-import { ImageConflictError, type ReleaseLine, type ReleasePlan } from './release-plan.js';
-import { carryOut, openPlan } from './release-transaction.js';
+import { ImageConflictError, type ReleasePlan, type ReleaseReport } from './release-plan.js';
+import { carryOut, openPlan, runRelease } from './release-transaction.js';
 
-/** What a prune did. */
-export interface PruneReport {
-  lines: ReleaseLine[];
+/** What a prune did, or in a rehearsal would have done. */
+export interface PruneReport extends ReleaseReport {
+  /** As Docker counts it: bytes of the files of the layers that no image has any more. */
   releasedBytes: number;
 }
 
@@ -18,18 +18,20 @@ export interface PruneReport {
  */
 export async function pruneImages(
   { database }: Pick<ContentContext, 'database'>,
-  filter: PruneFilter,
+  filter: PruneFilter & { rehearse?: boolean },
 ): Promise<PruneReport> {
-  return database.transaction(async (tx) => {
+  let releasedBytes = 0;
+  const report = await runRelease(database, filter.rehearse ?? false, async (tx) => {
     if (!(await tryLockPrune(tx))) throw new PruneRunningError();
     const candidates = await listPrunable(tx, filter);
     const plan = await openPlan(tx, candidates);
     for (const id of candidates) pruneOne(plan, id, filter);
-    const { lines, releasedBytes } = plan;
+    releasedBytes = plan.releasedBytes;
     plan.events.push({ type: 'image', action: 'prune', actorId: '', attributes: { reclaimed: String(releasedBytes) } });
     await carryOut(tx, plan);
-    return { lines, releasedBytes };
+    return plan.lines;
   });
+  return { ...report, releasedBytes };
 }
 
 /** What was dangling when the list was made may have got a name before it was locked. */

@@ -122,7 +122,7 @@ describe('publication against removal and collection', () => {
       await waitForBlocked(client.database);
       paused.resume();
       expect(await publishing).toMatchObject({ state: 'done' });
-      expect((await removal).some((line) => 'Deleted' in line)).toBe(false);
+      expect((await removal).lines.some((line) => 'Deleted' in line)).toBe(false);
       await collectOnce(collector, now);
       expect(await readBlob(client, layer, 1_000_000)).toEqual(bytesOf(image, layer));
     });

@@ -79,7 +79,7 @@ export async function publishImages(
   }
   await insertEvents(
     tx,
-    images.flatMap((image, index) => eventsOf(image, imageIds[index] as Digest, graph, options)),
+    images.flatMap((image, index) => eventsOf(image, results[index] as PublishResult, graph, options)),
   );
   return results;
 }
@@ -135,7 +135,7 @@ async function linkRepositories(
 /** As Docker tells them: a pull by its reference, everything else by the image. */
 function eventsOf(
   image: PublishedImage,
-  imageId: Digest,
+  { imageId, tags }: PublishResult,
   graph: ManifestGraph,
   { action }: PublishOptions,
 ): NewEvent[] {
@@ -146,6 +146,8 @@ function eventsOf(
   return image.names.map(({ repository, tag }) => {
     const name = familiarRepository(repository);
     const actorId = tag === undefined ? `${name}@${image.target}` : `${name}:${tag}`;
-    return { type: 'image', action, actorId, attributes: { ...labels, name } };
+    const before = tags.find((moved) => moved.repositoryName === repository && moved.name === tag);
+    const change = { from: before?.previousTarget ?? null, to: image.target };
+    return { type: 'image', action, actorId, attributes: { ...labels, name }, change };
   });
 }

@@ -37,6 +37,8 @@ export interface NewPull {
   kind: PullKind;
   /** From the secret box: the sealed credential and its fingerprint. Pulls with different credentials stay apart. */
   credential?: { sealed: Buffer; fingerprint: string };
+  /** How long an interactive one goes on without anybody who renews the watch; default `watcherTtlMs`. */
+  unwatchedMs?: number;
 }
 
 /** What a pull needs, as its resolution found out. */
@@ -67,7 +69,9 @@ export async function startPull(
   const watcherId = randomUUID();
   return await context.database.transaction(async (tx) => {
     const { pullId, created } = await insertOrJoin(tx, request);
-    if (pull.kind === 'interactive') await insertWatcher(tx, { pullId, id: watcherId, ttlMs: watcherTtlMs });
+    if (pull.kind === 'interactive') {
+      await insertWatcher(tx, { pullId, id: watcherId, ttlMs: pull.unwatchedMs ?? watcherTtlMs });
+    }
     return { pullId, watcherId, created };
   });
 }

@@ -6,6 +6,14 @@ import { chainIds, type Digest, shortDigest } from '@entrepot/oci';
 /** One line of what a removal did, as `docker rmi` prints it. */
 export type ReleaseLine = { untagged: string } | { deleted: Digest };
 
+/** What a removal did, or in a rehearsal would have done. */
+export interface ReleaseReport {
+  lines: ReleaseLine[];
+  /** Stored bytes of the blobs that nothing refers to any more; they wait for the collection. */
+  freedBytes: number;
+  freedBlobs: number;
+}
+
 /** How to remove. */
 export interface ReleaseRules {
   /** Also what several names refer to. */
@@ -108,7 +116,8 @@ export class ReleasePlan {
     this.#images.delete(image.id);
     this.deleted.push(image.id);
     this.lines.push({ deleted: image.id });
-    this.events.push({ type: 'image', action: 'delete', actorId: image.id, attributes: { name: image.id } });
+    const change = { from: image.id, to: null };
+    this.events.push({ type: 'image', action: 'delete', actorId: image.id, attributes: { name: image.id }, change });
     this.#releaseLayers(image);
     this.#deleteParent(image, rules);
   }
@@ -133,7 +142,8 @@ export class ReleasePlan {
     this.lines.push({ untagged: familiarText(name) });
     if (!isTold) return;
     const attributes = { ...image.labels, name: image.id };
-    this.events.push({ type: 'image', action: 'untag', actorId: image.id, attributes });
+    const change = { from: familiarText(name), to: null };
+    this.events.push({ type: 'image', action: 'untag', actorId: image.id, attributes, change });
   }
 
   /** From the top down to the first layer that somebody needs. */

@@ -1,7 +1,7 @@
 import { type Database, findImage, type NewEvent, openDatabase, type Tx } from '@entrepot/database';
 import { chainIds, type Digest, digestHex, digestOf, parsePlatform, parseReference, shortDigest } from '@entrepot/oci';
 import { createTestDatabase, type SeededImage, seedImage, seedIndex, type TestDatabase } from '@entrepot/testing';
-import { removeImage, tagImage } from './release.js';
+import { type RemoveOptions, removeImage, tagImage } from './release.js';
 import type { ReleaseLine } from './release-plan.js';
 
 describe('release', () => {
@@ -23,6 +23,8 @@ describe('release', () => {
   });
 
   const seed = <T>(fn: (tx: Tx) => Promise<T>): Promise<T> => database.transaction(fn);
+  const remove = async (name: string, options?: RemoveOptions): Promise<ReleaseLine[]> =>
+    (await removeImage({ database }, name, options)).lines;
   const chains = (...layers: string[]): Digest[] =>
     chainIds(layers.map((name) => digestOf(Buffer.from(`layer ${name}`)))).reverse();
   const untagged = (...names: string[]): ReleaseLine[] => names.map((name) => ({ untagged: name }));
@@ -37,13 +39,13 @@ describe('release', () => {
   describe('by name', () => {
     it('takes one of several tags away and nothing else', async () => {
       await seed((tx) => seedImage(tx, { names: ['demo/app:1', 'demo/app:2'] }));
-      expect(await removeImage({ database }, 'demo/app:1')).toEqual(untagged('demo/app:1'));
+      expect(await remove('demo/app:1')).toEqual(untagged('demo/app:1'));
       expect(await findImage(database.prisma, 'demo/app:2')).not.toBeNull();
     });
 
     it('deletes the image with its last tag: its digests, its id, its layers from the top', async () => {
       const { id, manifest } = await seed((tx) => seedImage(tx, { layers: ['a', 'b'], names: ['demo/app:1'] }));
-      expect(await removeImage({ database }, 'demo/app:1')).toEqual([
+      expect(await remove('demo/app:1')).toEqual([
         ...untagged('demo/app:1', `demo/app@${manifest}`),
         ...deleted(id, ...chains('a', 'b')),
       ]);
@@ -58,7 +60,7 @@ describe('release', () => {
         await seedImage(tx, { layers: ['os', 'other', 'app'], names: ['demo/other:1'] });
         return seedImage(tx, { layers: ['os', 'tool', 'app'], names: ['demo/app:1'] });
       });
-      expect(await removeImage({ database }, 'demo/app:1')).toEqual([
+      expect(await remove('demo/app:1')).toEqual([
         ...untagged('demo/app:1', `demo/app@${manifest}`),
         ...deleted(id, ...chains('os', 'tool', 'app').slice(0, 2)),
       ]);
@@ -66,13 +68,13 @@ describe('release', () => {
 
     it('takes the digests of a repository away with its last tag there, while others remain', async () => {
       const { manifest } = await seed((tx) => seedImage(tx, { names: ['demo/app:1', 'mixed/x:1'] }));
-      expect(await removeImage({ database }, 'demo/app:1')).toEqual(untagged('demo/app:1', `demo/app@${manifest}`));
+      expect(await remove('demo/app:1')).toEqual(untagged('demo/app:1', `demo/app@${manifest}`));
       expect(await count('image')).toBe(1);
     });
 
     it('takes a digest away and leaves the tags', async () => {
       const { manifest } = await seed((tx) => seedImage(tx, { names: ['demo/app:1'] }));
-      expect(await removeImage({ database }, `demo/app@${manifest}`)).toEqual(untagged(`demo/app@${manifest}`));
+      expect(await remove(`demo/app@${manifest}`)).toEqual(untagged(`demo/app@${manifest}`));
       expect(await findImage(database.prisma, 'demo/app:1')).not.toBeNull();
     });
 
@@ -82,7 +84,7 @@ describe('release', () => {
         await seedImage(tx, { layers: ['a', 'b'], parent: image.id, names: ['child:1'] });
         return image;
       });
-      expect(await removeImage({ database }, 'base:1')).toEqual(untagged('base:1'));
+      expect(await remove('base:1')).toEqual(untagged('base:1'));
       expect(await findImage(database.prisma, base.id)).not.toBeNull();
     });
 
@@ -98,7 +100,7 @@ describe('release', () => {
         });
         const [top, bottom] = chains('s', 't') as [Digest, Digest];
         const parentLines = prune ? deleted(step.id, bottom) : [];
-        expect(await removeImage({ database }, 'built:1', { prune })).toEqual([
+        expect(await remove('built:1', { prune })).toEqual([
           ...untagged('built:1'),
           ...deleted(image.id, top),
           ...parentLines,
@@ -107,14 +109,14 @@ describe('release', () => {
     });
 
     it('says what is not there', async () => {
-      await expect(removeImage({ database }, 'nope:1', { force: true })).rejects.toMatchObject({ image: 'nope:1' });
+      await expect(remove('nope:1', { force: true })).rejects.toMatchObject({ image: 'nope:1' });
     });
   });
 
   describe('by id', () => {
     it('takes the only name along', async () => {
       const { id, manifest } = await seed((tx) => seedImage(tx, { layers: ['a'], names: ['demo/app:1'] }));
-      expect(await removeImage({ database }, shortDigest(id))).toEqual([
+      expect(await remove(shortDigest(id))).toEqual([
         ...untagged('demo/app:1', `demo/app@${manifest}`),
         ...deleted(id, ...chains('a')),
       ]);
@@ -123,7 +125,7 @@ describe('release', () => {
     it.each([[['demo/app:1', 'demo/app:2']], [['demo/app:1', 'local/app:1']]])('refuses for %p', async (names) => {
       const { id } = await seed((tx) => seedImage(tx, { names }));
       for (const name of [id, digestHex(id), shortDigest(id)]) {
-        await expect(removeImage({ database }, name)).rejects.toThrow(
+        await expect(remove(name)).rejects.toThrow(
           `conflict: unable to delete ${shortDigest(id)} (must be forced) - image is referenced in multiple repositories`,
         );
       }
@@ -133,7 +135,7 @@ describe('release', () => {
     it('takes everything when forced, in the order of the full names', async () => {
       const names = ['reg:5000/demo/app:2', 'short:latest', 'local/app:latest', 'reg:5000/demo/app:latest'];
       const { id, manifest } = await seed((tx) => seedImage(tx, { layers: ['a'], names }));
-      expect(await removeImage({ database }, shortDigest(id), { force: true })).toEqual([
+      expect(await remove(shortDigest(id), { force: true })).toEqual([
         ...untagged('short:latest', `short@${manifest}`, 'local/app:latest', `local/app@${manifest}`),
         ...untagged('reg:5000/demo/app:2', 'reg:5000/demo/app:latest', `reg:5000/demo/app@${manifest}`),
         ...deleted(id, ...chains('a')),
@@ -148,7 +150,7 @@ describe('release', () => {
       });
       const message = `conflict: unable to delete ${shortDigest(id)} (cannot be forced) - image has dependent child images`;
       for (const force of [false, true]) {
-        await expect(removeImage({ database }, id, { force })).rejects.toThrow(message);
+        await expect(remove(id, { force })).rejects.toThrow(message);
       }
       expect(await count('tag')).toBe(1);
     });
@@ -164,15 +166,12 @@ describe('release', () => {
     it('keeps index and attestation until its last image goes', async () => {
       const { digest, images } = await seedBoth();
       const [amd64, arm64] = images as [SeededImage, SeededImage];
-      expect(await removeImage({ database }, 'multi:1')).toEqual([
+      expect(await remove('multi:1')).toEqual([
         ...untagged('multi:1', `multi@${digest}`),
         ...deleted(amd64.id, ...chains('x')),
       ]);
       expect(await count('manifest')).toBe(3);
-      expect(await removeImage({ database }, arm64.id)).toEqual([
-        ...untagged(`multi@${digest}`),
-        ...deleted(arm64.id, ...chains('y')),
-      ]);
+      expect(await remove(arm64.id)).toEqual([...untagged(`multi@${digest}`), ...deleted(arm64.id, ...chains('y'))]);
       expect(await count('manifest')).toBe(0);
     });
 
@@ -180,12 +179,12 @@ describe('release', () => {
       const { images } = await seedBoth();
       const [amd64, arm64] = images as [SeededImage, SeededImage];
       const platforms = [parsePlatform('linux/amd64')];
-      expect(await removeImage({ database }, 'multi:1', { platforms })).toEqual(deleted(amd64.id, ...chains('x')));
+      expect(await remove('multi:1', { platforms })).toEqual(deleted(amd64.id, ...chains('x')));
       expect(await one('multi:1')).toBe(arm64.id);
-      await expect(removeImage({ database }, 'multi:1', { platforms })).rejects.toMatchObject({
+      await expect(remove('multi:1', { platforms })).rejects.toMatchObject({
         code: 'PLATFORM_NOT_FOUND',
       });
-      await removeImage({ database }, 'multi:1', { platforms: [parsePlatform('linux/arm64')] });
+      await remove('multi:1', { platforms: [parsePlatform('linux/arm64')] });
       expect([await count('image'), await count('manifest'), await count('tag')]).toEqual([0, 0, 0]);
     });
 
@@ -193,7 +192,7 @@ describe('release', () => {
       const { images } = await seedBoth();
       const [amd64, arm64] = images as [SeededImage, SeededImage];
       const platforms = [parsePlatform('linux/arm64')];
-      expect(await removeImage({ database }, 'multi:1', { platforms })).toEqual(deleted(arm64.id, ...chains('y')));
+      expect(await remove('multi:1', { platforms })).toEqual(deleted(arm64.id, ...chains('y')));
       expect(await one('multi:1')).toBe(amd64.id);
     });
   });
@@ -233,7 +232,7 @@ describe('release', () => {
         const { id } = await seed((tx) => seedImage(tx, { layers: [`r${round}`], names: ['race:1'], isLoaded: true }));
         const [tagged] = await Promise.allSettled([
           tagImage({ database }, { source: id, target: parseReference(`kept:${round}`) }),
-          removeImage({ database }, 'race:1'),
+          remove('race:1'),
         ]);
         const found = await findImage(database.prisma, `kept:${round}`);
         expect(found?.imageId).toBe(tagged.status === 'fulfilled' ? id : undefined);
@@ -253,7 +252,7 @@ describe('release', () => {
     for (let round = 0; round < 15; round++) {
       const [published] = await Promise.allSettled([
         seed((tx) => seedIndex(tx, recipe)),
-        removeImage({ database }, before.images[0]?.id as Digest, { force: true }),
+        remove(before.images[0]?.id as Digest, { force: true }),
       ]);
       expect(published.status).toBe('fulfilled');
       const parts = [await count('image'), await count('manifest'), await count('manifest_blob'), await count('tag')];

@@ -22,13 +22,15 @@ import {
   repositoryName,
 } from '@entrepot/oci';
 import type { ContentContext } from './context.js';
-import type { ReleaseLine, ReleasePlan, ReleaseRules } from './release-plan.js';
-import { carryOut, openPlan } from './release-transaction.js';
+import type { ReleaseLine, ReleasePlan, ReleaseReport, ReleaseRules } from './release-plan.js';
+import { carryOut, openPlan, runRelease } from './release-transaction.js';
 
 /** How to remove an image. */
 export interface RemoveOptions extends Partial<ReleaseRules> {
   /** Only what is here of these platforms; the name stays while another platform is left below it. */
   platforms?: readonly Platform[];
+  /** Says what would be done, to the byte, and does nothing. */
+  rehearse?: boolean;
 }
 
 /**
@@ -42,9 +44,9 @@ export interface RemoveOptions extends Partial<ReleaseRules> {
 export async function removeImage(
   { database }: Pick<ContentContext, 'database'>,
   name: string,
-  { force = false, prune = true, platforms = [] }: RemoveOptions = {},
-): Promise<ReleaseLine[]> {
-  return database.transaction(async (tx) => {
+  { force = false, prune = true, platforms = [], rehearse = false }: RemoveOptions = {},
+): Promise<ReleaseReport> {
+  return runRelease(database, rehearse, async (tx) => {
     if (platforms.length === 0) return removeOne(tx, name, { force, prune });
     const lines: ReleaseLine[] = [];
     for (const platform of platforms) lines.push(...(await removeVariant(tx, name, platform, { force, prune })));
@@ -78,10 +80,11 @@ export async function tagImage(
     const repositoryId = (await putRepositories(tx, [repository])).get(repository) as bigint;
     const shown = (await findShownManifest(tx, found)) ?? found.targetDigest;
     const place = { repositoryId, repositoryName: repository, name: tag };
-    await putTags(tx, [{ ...place, target: found.targetDigest, shown, imageId: found.imageId }], null);
+    const [moved] = await putTags(tx, [{ ...place, target: found.targetDigest, shown, imageId: found.imageId }], null);
     const [facts] = await listReleaseFacts(tx, [found.imageId]);
     const attributes = { ...facts?.labels, name: familiarReference(target) };
-    await insertEvents(tx, [{ type: 'image', action: 'tag', actorId: found.imageId, attributes }]);
+    const change = { from: moved?.previousTarget ?? null, to: found.targetDigest };
+    await insertEvents(tx, [{ type: 'image', action: 'tag', actorId: found.imageId, attributes, change }]);
   });
 }
 

@@ -40,3 +40,11 @@ export async function measureSharedBytes(tx: Tx): Promise<Map<Digest, number>> {
      group by p.id`;
   return new Map(rows.map(({ id, bytes }) => [id, bytes]));
 }
+
+/** Stored bytes that nothing refers to any more, and that wait for the collection. */
+export async function measureCollectable(tx: Tx): Promise<number> {
+  const [row] = await tx.$queryRaw<{ bytes: number }[]>`
+    select coalesce(sum(b.size_bytes), 0)::float8 as bytes from blob_review r join blob b on b.digest = r.blob_digest
+     where not exists (select from blob_in_use u where u.blob_digest = r.blob_digest)`;
+  return row?.bytes ?? 0;
+}

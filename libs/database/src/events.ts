@@ -1,3 +1,4 @@
+import { Prisma } from './generated/client.js';
 import { jsonbText } from './jsonb-text.js';
 import type { Tx } from './transaction.js';
 
@@ -43,21 +44,54 @@ export async function insertEvents(tx: Tx, events: readonly NewEvent[]): Promise
     select pg_notify('entrepot', 'event')::text from made limit 1`;
 }
 
+/** Which events are wanted; what is left out or empty narrows nothing. */
+export interface EventFilter {
+  since?: Date;
+  until?: Date;
+  types?: readonly string[];
+  actions?: readonly string[];
+  actorId?: string;
+  caller?: string;
+}
+
 /** Events in their order: after one, or of the last `limit` those since a moment. */
 export async function listEvents(
   tx: Tx,
-  options: { afterId?: number; since?: Date; until?: Date; types?: readonly string[]; limit: number },
+  options: EventFilter & { afterId?: number; limit: number },
+): Promise<EventRow[]> {
+  const last = await selectEvents(tx, options, Prisma.sql`id > ${options.afterId ?? 0}::bigint`);
+  return last.reverse();
+}
+
+/** Events before one, newest first. */
+export async function pageEvents(
+  tx: Tx,
+  options: EventFilter & { beforeId?: number; limit: number },
+): Promise<EventRow[]> {
+  const { beforeId } = options;
+  return await selectEvents(
+    tx,
+    options,
+    beforeId === undefined ? Prisma.sql`true` : Prisma.sql`id < ${beforeId}::bigint`,
+  );
+}
+
+async function selectEvents(
+  tx: Tx,
+  { since, until, types = [], actions = [], actorId, caller, limit }: EventFilter & { limit: number },
+  place: Prisma.Sql,
 ): Promise<EventRow[]> {
   return await tx.$queryRaw<EventRow[]>`
-    select * from (
-      select id::float8 as id, at, (extract(epoch from at) * 1000000)::bigint::text || '000' as "atNano",
-             type, action, actor_id as "actorId", attributes, caller, change
-        from event
-       where id > ${options.afterId ?? 0}::bigint and at >= coalesce(${options.since ?? null}::timestamptz, '-infinity')
-         and at <= coalesce(${options.until ?? null}::timestamptz, 'infinity')
-         and (${options.types === undefined} or type = any(${[...(options.types ?? [])]}::text[]))
-       order by event.id desc limit ${options.limit}) e
-     order by id`;
+    select id::float8 as id, at, (extract(epoch from at) * 1000000)::bigint::text || '000' as "atNano",
+           type, action, actor_id as "actorId", attributes, caller, change
+      from event
+     where ${place} and at >= coalesce(${since ?? null}::timestamptz, '-infinity')
+       and at <= coalesce(${until ?? null}::timestamptz, 'infinity')
+       and (${types.length === 0} or type = any(${[...types]}::text[]))
+       and (${actions.length === 0} or action = any(${[...actions]}::text[]))
+       and (${actorId ?? null}::text is null or actor_id = ${actorId ?? null})
+       and (${caller ?? null}::text is null or caller = ${caller ?? null})
+     order by event.id desc limit ${limit}`;
 }
 
 /** The number of the last event, 0 when nothing has happened yet. */

@@ -17,6 +17,9 @@ export interface ImageSummary {
   digests: string[];
   /** Bytes of the files in its layers; of a layer that is not analysed yet, its stored bytes. */
   sizeBytes: number;
+  os: string;
+  architecture: string;
+  variant: string | null;
 }
 
 /** What a list is narrowed to; everything given must hold. */
@@ -40,14 +43,76 @@ export interface LabelFilter {
   value?: string;
 }
 
+/** By what a list is sorted, and which part of it is wanted. */
+export interface ImagePage {
+  sort: 'created' | 'name' | 'size';
+  descending: boolean;
+  /** The last image of the page before: its sort key, as text, and its id. */
+  after?: { key: string; id: string };
+  limit: number;
+}
+
+/** An image of a page, with what the next page begins after. */
+export interface PagedImage extends ImageSummary {
+  sortKey: string;
+}
+
 /** The images of a filter, newest first, in one statement. */
 export function listImages(tx: Tx, filter: ImageListFilter = {}): Promise<ImageSummary[]> {
+  return selectImages(tx, filter, {
+    key: Prisma.sql`null::text`,
+    chosen: Prisma.empty,
+    listed: Prisma.sql`order by c.created_at desc nulls last, c.id`,
+  });
+}
+
+/** One page of the images of a filter; pages do not shift when images come and go. */
+export function pageImages(tx: Tx, filter: ImageListFilter, page: ImagePage): Promise<PagedImage[]> {
+  const key = sortKeys[page.sort];
+  const after = page.after === undefined ? Prisma.sql`true` : isAfter(key, page);
+  const order = page.descending ? Prisma.sql`${key} desc, c.id` : Prisma.sql`${key}, c.id`;
+  const listed = Prisma.sql`where ${after} order by ${order} limit ${page.limit}::int`;
+  // What only the images themselves decide is decided before their names and sizes are looked up.
+  const chosen = Prisma.sql`where ${after} order by ${order} limit ${page.limit}::int`;
+  return selectImages(tx, filter, {
+    ...{ key: Prisma.sql`(${key})::text`, listed },
+    chosen: page.sort === 'created' ? chosen : Prisma.empty,
+  });
+}
+
+const sortKeys: Record<ImagePage['sort'], Prisma.Sql> = {
+  created: Prisma.sql`coalesce(c.created_at, '-infinity')`,
+  name: Prisma.sql`coalesce(t.list[1], d.list[1], '~') collate "C"`,
+  size: Prisma.sql`coalesce(s.bytes, 0)`,
+};
+
+const keyTypes: Record<ImagePage['sort'], Prisma.Sql> = {
+  created: Prisma.sql`timestamptz`,
+  name: Prisma.sql`text`,
+  size: Prisma.sql`numeric`,
+};
+
+function isAfter(key: Prisma.Sql, { sort, descending, after }: ImagePage): Prisma.Sql {
+  const last = Prisma.sql`${after?.key ?? ''}::text::${keyTypes[sort]}`;
+  const beyond = descending ? Prisma.sql`${key} < ${last}` : Prisma.sql`${key} > ${last}`;
+  return Prisma.sql`(${beyond} or (${key} = ${last} and c.id > ${after?.id ?? ''}))`;
+}
+
+interface Arrangement {
+  key: Prisma.Sql;
+  chosen: Prisma.Sql;
+  listed: Prisma.Sql;
+}
+
+function selectImages(tx: Tx, filter: ImageListFilter, { key, chosen, listed }: Arrangement): Promise<PagedImage[]> {
   const byName = filter.references !== undefined && filter.references.length > 0;
-  return tx.$queryRaw<ImageSummary[]>`
+  return tx.$queryRaw<PagedImage[]>`
     with ${byName ? namedImages(filter.references ?? []) : allImages}
     , chosen as materialized (
-      select i.id, i.created_at, i.labels, i.parent_id from image i
-       where ${Prisma.join(conditions(filter, byName), ' and ')}
+      select * from (
+        select i.id, i.created_at, i.labels, i.parent_id, i.os, i.architecture, i.variant from image i
+         where ${Prisma.join(conditions(filter, byName), ' and ')}
+      ) c ${chosen}
     ), ${byName ? namesOfMatches : namesOfChosen}
     , latest as (
       select distinct on (c.id) c.id, m.digest from chosen c join manifest m on m.image_id = c.id
@@ -61,12 +126,12 @@ export function listImages(tx: Tx, filter: ImageListFilter = {}): Promise<ImageS
     )
     select c.id, extract(epoch from c.created_at)::float8 as "createdAt", c.labels, c.parent_id as "parentId",
            coalesce(t.list, '{}') as "tags", coalesce(d.list, '{}') as "digests",
-           coalesce(s.bytes, 0)::float8 as "sizeBytes"
+           coalesce(s.bytes, 0)::float8 as "sizeBytes", c.os, c.architecture, c.variant, ${key} as "sortKey"
       from chosen c
       left join tags t on t.image_id = c.id
       left join digests d on d.image_id = c.id
       left join sized s on s.id = c.id
-     order by c.created_at desc nulls last, c.id`;
+     ${listed}`;
 }
 
 const tagText = Prisma.sql`r.familiar || ':' || t.name as text, (r.name || ':' || t.name) collate "C" as sort`;

@@ -82,18 +82,20 @@ export {
 } from './containers.js';
 export { finishCurrentPull, type ResolvedPull } from './current-pulls.js';
 export { type Database, type DatabaseOptions, openDatabase } from './database.js';
-export { type DiskUsage, measureDiskUsage, measureSharedBytes } from './disk-usage.js';
+export { type DiskUsage, measureCollectable, measureDiskUsage, measureSharedBytes } from './disk-usage.js';
 export { type EmbeddedPostgres, type EmbeddedPostgresOptions, startEmbeddedPostgres } from './embedded-postgres.js';
 export { EmbeddedPostgresError } from './embedded-postgres-error.js';
 export {
   deleteOldEvents,
   dockerEventTypes,
   type EventChange,
+  type EventFilter,
   type EventRow,
   insertEvents,
   lastEventId,
   listEvents,
   type NewEvent,
+  pageEvents,
 } from './events.js';
 export {
   findCreationTime,
@@ -104,7 +106,15 @@ export {
   listAncestry,
   listImageLayers,
 } from './image-detail.js';
-export { type ImageListFilter, type ImageSummary, type LabelFilter, listImages } from './image-list.js';
+export {
+  type ImageListFilter,
+  type ImagePage,
+  type ImageSummary,
+  type LabelFilter,
+  listImages,
+  type PagedImage,
+  pageImages,
+} from './image-list.js';
 export { listManifestSummaries, type ManifestSummary } from './image-manifests.js';
 export {
   type FoundImage,
@@ -138,6 +148,7 @@ export {
   putManifests,
 } from './manifests.js';
 export { DatabaseNewerError, listPending, MigrationError, migrate } from './migrate.js';
+export { type ListedPull, listPulls } from './pull-list.js';
 export {
   type FetchWaiter,
   insertPlan,
@@ -181,7 +192,13 @@ export {
   registryTopic,
   updateRegistry,
 } from './registries.js';
-export { type ImageReference, listImagesAndAncestors, listReleaseFacts, type ReleaseFacts } from './release-facts.js';
+export {
+  type ImageReference,
+  listImagesAndAncestors,
+  listReleaseFacts,
+  measureReleased,
+  type ReleaseFacts,
+} from './release-facts.js';
 export { putRepositories } from './repositories.js';
 export { listRepositories, type RepositorySummary } from './repository-list.js';
 export {
@@ -194,6 +211,7 @@ export {
 } from './reviews.js';
 export { notify, type Signals, type WaitOptions, type Watch } from './signals.js';
 export { findKnownKeys, listBlobsByKey } from './storage-keys.js';
+export { type ListedTag, listTagMoves, listTags, type TagMove } from './tag-list.js';
 export { type MovedTag, putRepositoryManifests, putTags, type TagTarget } from './tags.js';
 export {
   deleteTombstones,

@@ -104,3 +104,16 @@ export async function listImagesAndAncestors(tx: Tx, ids: readonly Digest[]): Pr
     select id from ancestry`;
   return rows.map(({ id }) => id);
 }
+
+/**
+ * What the removals of this transaction took the last reference from: the blobs that it has queued for review and that
+ * nothing uses any more. Asked in the transaction, after its last statement.
+ */
+export async function measureReleased(tx: Tx): Promise<{ freedBytes: number; freedBlobs: number }> {
+  const [row] = await tx.$queryRaw<{ freedBytes: number; freedBlobs: number }[]>`
+    select coalesce(sum(b.size_bytes), 0)::float8 as "freedBytes", count(*)::int as "freedBlobs"
+      from blob_review r join blob b on b.digest = r.blob_digest
+     where r.unreferenced_at = now() and r.event = 'manifest'
+       and not exists (select from blob_in_use u where u.blob_digest = r.blob_digest)`;
+  return row as { freedBytes: number; freedBlobs: number };
+}

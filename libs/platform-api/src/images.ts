@@ -1,17 +1,85 @@
-import { isDigest } from '@entrepot/oci';
 import { z } from 'zod';
 import { defineEndpoint } from './define-endpoint.js';
-
-/** A content digest, `sha256:…`. */
-export const digest = z.string().refine(isDigest, 'expected a digest like sha256:…').meta({ id: 'Digest' });
+import { pageOf, pageQuery } from './page.js';
+import { digest, platform, time } from './values.js';
 
 /** What an image is called: a name, an id, or the beginning of an id. */
-export const imageName = z.string().min(1).max(4096).describe('A name, an id, or the beginning of an id.');
+const name = z.string().min(1).max(4096).describe('A name, an id, or the beginning of an id.');
+const labels = z.record(z.string(), z.string());
+const ofPlatform = platform.optional().describe('Which of the images behind a name, as `linux/arm64`.');
 
-const images = { tags: ['images'] };
+const resource = { tags: ['images'] };
+
+export const imageSummary = z
+  .object({
+    id: digest,
+    tags: z.array(z.string()).describe('`redis:7`; only those that pass the filter `reference`.'),
+    digests: z.array(z.string()).describe('`redis@sha256:…`, likewise.'),
+    parentId: digest.nullable(),
+    createdAt: time.nullable(),
+    sizeBytes: z
+      .int()
+      .describe('Bytes of the files in its layers; of a layer that is not analysed yet, its stored bytes.'),
+    labels,
+    platform: z.string(),
+  })
+  .meta({ id: 'ImageSummary' });
+
+export const listImages = defineEndpoint({
+  ...resource,
+  method: 'GET',
+  path: '/images',
+  role: 'reader',
+  summary: 'List images, with the filters of `docker images`',
+  query: {
+    ...pageQuery,
+    all: z.boolean().default(false).describe('Also untagged images that others are built on.'),
+    dangling: z.boolean().optional().describe('Only images without a tag, or none of them.'),
+    label: z.array(z.string()).default([]).describe('`key` or `key=value`; all must hold.'),
+    reference: z.array(z.string()).default([]).describe('Globs over names; one must match.'),
+    before: z.array(z.string()).default([]).describe('Created before this image.'),
+    since: z.array(z.string()).default([]).describe('Created after this image.'),
+    until: z
+      .string()
+      .optional()
+      .describe('Created before this time: RFC 3339, unix seconds, or a duration like `24h`.'),
+    sort: z.enum(['created', 'name', 'size']).default('created'),
+    order: z.enum(['asc', 'desc']).optional().describe('Default: `asc` by name, else `desc`.'),
+  },
+  response: pageOf(imageSummary, 'ImagePage'),
+});
+
+export const getImage = defineEndpoint({
+  ...resource,
+  method: 'GET',
+  path: '/images/{name}',
+  role: 'reader',
+  summary: 'Inspect an image',
+  params: { name },
+  query: { platform: ofPlatform },
+  response: z
+    .object({
+      id: digest,
+      tags: z.array(z.string()),
+      digests: z.array(z.string()),
+      parentId: digest.nullable(),
+      createdAt: time.nullable(),
+      sizeBytes: z.int(),
+      labels,
+      platform: z.string(),
+      lastTaggedAt: time.nullable(),
+      brokenReason: z.string().nullable().describe('Set when a layer is not what the config promises.'),
+      target: z
+        .object({ mediaType: z.string(), digest, sizeBytes: z.int() })
+        .describe('What the name stands for upstream: an index or a manifest.'),
+      layers: z.array(z.object({ digest, sizeBytes: z.int() })).describe('Bottom first.'),
+      docker: z.record(z.string(), z.unknown()).describe('As `docker image inspect` prints it.'),
+    })
+    .meta({ id: 'Image' }),
+});
 
 /** One step of how an image was built. */
-export const historyStep = z
+const historyStep = z
   .object({
     imageId: digest.nullable().describe('The image after this step; null when it is not here.'),
     tags: z.array(z.string()),
@@ -23,28 +91,82 @@ export const historyStep = z
   .meta({ id: 'HistoryStep' });
 
 export const getImageHistory = defineEndpoint({
-  ...images,
+  ...resource,
   method: 'GET',
   path: '/images/{name}/history',
   role: 'reader',
   summary: 'List the steps of how an image was built, newest first',
-  params: { name: imageName },
-  query: { platform: z.string().optional().describe('As `linux/arm64`.') },
+  params: { name },
+  query: { platform: ofPlatform },
   response: z.object({ steps: z.array(historyStep) }).meta({ id: 'ImageHistory' }),
 });
 
 export const tagImage = defineEndpoint({
-  ...images,
+  ...resource,
   method: 'POST',
   path: '/images/{name}/tags',
   role: 'operator',
   summary: 'Give an image another name; a tag that points elsewhere moves',
-  params: { name: imageName },
+  params: { name },
   body: z
     .strictObject({
-      name: z.string().min(1).max(4096).describe('`registry/repository:tag`; `latest` when no tag is said.'),
+      name: z.string().min(1).max(4096).describe('`registry/repository:tag`; `latest` when it says no tag.'),
     })
     .meta({ id: 'NewTag' }),
   response: z.object({ name: z.string() }).meta({ id: 'Tagged' }),
   status: 201,
+});
+
+/** What a removal did, or would do. */
+const removal = z
+  .object({
+    dryRun: z.boolean(),
+    untagged: z.array(z.string()),
+    deleted: z.array(digest).describe('Ids of images, and of the layers that no image has any more.'),
+    lines: z
+      .array(z.union([z.object({ untagged: z.string() }), z.object({ deleted: digest })]))
+      .describe('Both in the order of `docker rmi`.'),
+    freedBytes: z.int().describe('Stored bytes that nothing refers to any more; the collection takes them.'),
+    freedBlobs: z.int(),
+  })
+  .meta({ id: 'Removal' });
+
+const dryRun = z
+  .boolean()
+  .default(false)
+  .describe('Only says what would be removed and how many bytes that would free.');
+
+export const removeImage = defineEndpoint({
+  ...resource,
+  method: 'DELETE',
+  path: '/images/{name}',
+  role: 'operator',
+  summary: 'Remove a name, and the image with its last one; by the rules of `docker rmi`',
+  params: { name },
+  query: {
+    dryRun,
+    force: z.boolean().default(false),
+    noPrune: z.boolean().default(false).describe('Leaves untagged parents.'),
+    platform: z.array(platform).default([]).describe('Only what is here of these platforms.'),
+  },
+  response: removal,
+});
+
+export const pruneImages = defineEndpoint({
+  ...resource,
+  method: 'POST',
+  path: '/images/prune',
+  role: 'operator',
+  summary: 'Remove images that nobody names; by the rules of `docker image prune`',
+  body: z
+    .strictObject({
+      dryRun,
+      all: z.boolean().default(false).describe('Also images that have a tag.'),
+      until: z.string().optional().describe('Only those created before this time.'),
+      label: z.array(z.string()).default([]),
+      notLabel: z.array(z.string()).default([]),
+    })
+    .prefault({})
+    .meta({ id: 'Prune' }),
+  response: removal,
 });

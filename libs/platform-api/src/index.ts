@@ -1,7 +1,12 @@
 export { basePath, defineEndpoint, type Endpoint, type Role, roles, type Stream } from './define-endpoint.js';
 export { type EndpointInput, type EndpointOutput, type EndpointRequest, requestOf } from './endpoint-request.js';
 export { endpoints } from './endpoints.js';
-export { getImageHistory, tagImage } from './images.js';
+export { followEvents, listEvents } from './events.js';
+export { getImage, getImageHistory, listImages, pruneImages, removeImage, tagImage } from './images.js';
 export { openApiDocument } from './openapi.js';
 export { pageOf, pageQuery } from './page.js';
 export { type Problem, problem, problemType } from './problem.js';
+export { cancelPull, credential, failure, followPull, getPull, listPulls, startPull } from './pulls.js';
+export { getDiskUsage, getSystem } from './system.js';
+export { listTagMoves, listTags } from './tags.js';
+export { digest, platform, time } from './values.js';

@@ -21,7 +21,8 @@ export class ImageRemovalController {
   ): Promise<object[]> {
     const platforms = version >= 50 ? all(query.platforms).map(parseOciPlatform) : [];
     const options = { force: isTrue(query.force), prune: !isTrue(query.noprune), platforms };
-    return (await removeImage({ database: this.database }, name, options)).map(lineJson);
+    const { lines } = await removeImage({ database: this.database }, name, options);
+    return lines.map(lineJson);
   }
 
   @Post('prune')

@@ -1,5 +1,6 @@
-import { Controller, Headers, Post, Query, Res } from '@nestjs/common';
-import type { FastifyReply } from 'fastify';
+import { Controller, Headers, Post, Query, Req, Res } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { callerOf } from '../platform/caller.js';
 import { type PullQuery, parsePullRequest } from '../pulls/pull-request.js';
 import { PullService } from '../pulls/pull-service.js';
 import { closedSignal, sendMessages } from './message-stream.js';
@@ -14,9 +15,11 @@ export class PullController {
   async create(
     @Query() query: PullQuery,
     @Headers('x-registry-auth') auth: string | undefined,
+    @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const request = { ...parsePullRequest(query), credential: parseRegistryAuth(auth) };
-    await sendMessages(reply, this.pulls.pull(request, closedSignal(reply)));
+    const caller = callerOf(request).name;
+    const pull = { ...parsePullRequest(query), credential: parseRegistryAuth(auth), caller };
+    await sendMessages(reply, this.pulls.pull(pull, closedSignal(reply)));
   }
 }

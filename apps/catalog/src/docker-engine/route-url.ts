@@ -23,8 +23,9 @@ const greedyRoutes: readonly GreedyRoute[] = [
   { methods: ['GET', 'PUT'], pattern: /^(\/(?:networks|volumes)\/)(.+)()$/ },
   // The platform API takes them unescaped too, and its page with or without a slash.
   { methods: ['GET'], pattern: /^(\/api\/v1)()\/()$/ },
-  { methods: ['GET'], pattern: /^(\/api\/v1\/images\/)(.+)(\/(?:history|tags))$/ },
+  { methods: ['GET'], pattern: /^(\/api\/v1\/images\/)(.+)(\/history)$/ },
   { methods: ['POST'], pattern: /^(\/api\/v1\/images\/)(.+)(\/tags)$/ },
+  { methods: ['GET', 'DELETE'], pattern: /^(\/api\/v1\/images\/)(.+)()$/ },
 ];
 
 /** The URL that is routed for a request line; query untouched. */

@@ -1,13 +1,9 @@
-import { type Database, type EventRow, lastEventId, listEvents } from '@entrepot/database';
+import { type Database, type EventFilter, type EventRow, lastEventId, listEvents } from '@entrepot/database';
 
-/** Which events are wanted. */
-export interface EventSpan {
-  /** Events that have happened from here on come first; absent: only new ones. */
-  since?: Date;
-  /** The feed ends here; absent: it goes on. */
-  until?: Date;
-  /** Only of these types. */
-  types?: readonly string[];
+/** Which events are wanted: those since a moment, else only new ones; until another one, else for ever. */
+export interface EventSpan extends EventFilter {
+  /** Events after this one come first, whatever `since` says. */
+  afterId?: number;
   /** Ends it at once. */
   signal: AbortSignal;
 }
@@ -20,14 +16,15 @@ const lateMs = 90_000;
 /** Events in the order of their numbers, as they come. */
 export async function* followEvents(
   database: Database,
-  { since, until, types, signal }: EventSpan,
+  { afterId, signal, ...filter }: EventSpan,
 ): AsyncGenerator<EventRow> {
+  const { since, until } = filter;
   const watch = database.signals.watch('event');
-  const cursor = new EventCursor(since === undefined ? await lastEventId(database.prisma) : 0);
+  const cursor = new EventCursor(afterId ?? (since === undefined ? await lastEventId(database.prisma) : 0));
   try {
     while (!signal.aborted) {
       const isOver = until !== undefined && until.getTime() <= Date.now();
-      const rows = await listEvents(database.prisma, { afterId: cursor.afterId, since, until, types, limit: pageSize });
+      const rows = await listEvents(database.prisma, { ...filter, afterId: cursor.afterId, limit: pageSize });
       yield* cursor.takeNew(rows);
       if (isOver) return;
       const leftMs = until === undefined ? lookAnywayMs : until.getTime() - Date.now();

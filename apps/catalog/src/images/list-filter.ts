@@ -26,8 +26,8 @@ export async function readListFilter(tx: Tx, filters: Filters): Promise<ImageLis
   };
 }
 
-/** An image without a time narrows nothing. */
-async function creationTimes(tx: Tx, names: readonly string[]): Promise<number[]> {
+/** When images were created, in unix seconds; an image without a time narrows nothing. */
+export async function creationTimes(tx: Tx, names: readonly string[]): Promise<number[]> {
   const times: number[] = [];
   for (const name of names) {
     const { imageId } = await getImage(tx, name);

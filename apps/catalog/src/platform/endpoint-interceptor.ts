@@ -1,11 +1,11 @@
 import { type Endpoint, roles } from '@entrepot/platform-api';
 import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { map, type Observable } from 'rxjs';
+import { map, type Observable, of } from 'rxjs';
 import { closedSignal } from '../docker-engine/message-stream.js';
 import { type Call, ENDPOINT, keepCall } from './call.js';
 import { callerOf } from './caller.js';
-import { type StreamEvent, sendEvents } from './event-stream.js';
+import { endEventId, lastEventId, type StreamEvent, sendEvents } from './event-stream.js';
 import { PlatformError } from './platform-error.js';
 import { readBody, readParams, readQuery } from './read-input.js';
 
@@ -17,6 +17,11 @@ export class EndpointInterceptor implements NestInterceptor {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const reply = context.switchToHttp().getResponse<FastifyReply>();
     keepCall(await checkedCall(endpoint, request, reply));
+    // An EventSource would otherwise come back to a stream that has ended again and again.
+    if (endpoint.stream === 'events' && lastEventId(request) === endEventId) {
+      void reply.code(204);
+      return of(undefined);
+    }
     return next.handle().pipe(map((answer: unknown) => shape(endpoint, reply, answer)));
   }
 }

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import type { Endpoint } from '@entrepot/platform-api';
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 
 /** One event of a stream (WHATWG HTML, 9.2). */
 export interface StreamEvent<T> {
@@ -9,6 +9,15 @@ export interface StreamEvent<T> {
   /** What kind of event it is; `message` when it is not said. */
   event?: string;
   data: T;
+}
+
+/** The id of the event after which nothing comes any more; a client that comes back with it is told so. */
+export const endEventId = 'end';
+
+/** Where a client wants to go on. */
+export function lastEventId({ headers }: FastifyRequest): string | undefined {
+  const value = headers['last-event-id'];
+  return Array.isArray(value) ? value[0] : value;
 }
 
 /** Idle streams say something now and then, or a proxy takes them for dead. */

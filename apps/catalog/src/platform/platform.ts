@@ -1,8 +1,18 @@
+import { PlatformEventsController } from './events.controller.js';
 import { PlatformImagesController } from './images.controller.js';
 import { OpenApiController } from './openapi.controller.js';
+import { PlatformPullsController } from './pulls.controller.js';
+import { PlatformSystemController } from './system.controller.js';
+import { TagsController } from './tags.controller.js';
 
 /** The controllers that handle the endpoints of `libs/platform-api`. */
-export const platformControllers = [PlatformImagesController];
+export const platformControllers = [
+  PlatformSystemController,
+  PlatformImagesController,
+  TagsController,
+  PlatformPullsController,
+  PlatformEventsController,
+];
 
 /** Those, and what describes them. */
 export const platform = [OpenApiController, ...platformControllers];

@@ -1,13 +1,7 @@
-import type { BlobStore } from '@entrepot/blob-store';
-import type { ServiceConfig } from '@entrepot/config';
-import { type ContentContext, createSecretBox, type SecretBox, startPull } from '@entrepot/content';
 import { type Database, findManifestPlatform, type PullProgress } from '@entrepot/database';
-import { type JobQueue, resolvePull } from '@entrepot/jobs';
-import type { Logger } from '@entrepot/observability';
 import {
   familiarReference,
   formatPlatform,
-  formatReference,
   type Platform,
   type Reference,
   repositoryName,
@@ -15,10 +9,11 @@ import {
 } from '@entrepot/oci';
 import type { Credential, RegistryClient } from '@entrepot/registry-client';
 import { Inject, Injectable } from '@nestjs/common';
-import { BLOB_STORE, CONFIG, DATABASE, JOB_QUEUE, LOGGER, REGISTRY_CLIENT } from '../providers.js';
+import { DATABASE, REGISTRY_CLIENT } from '../providers.js';
 import { type DockerMessage, errorMessage, PullMessages, statusMessage } from './pull-messages.js';
 import { failureAnswer, failureText, isLateFailure, viewOf } from './pull-outcome.js';
 import type { PullRequest } from './pull-request.js';
+import { PullStarter } from './pull-starter.js';
 import { PullWatch } from './pull-watch.js';
 
 /** Tags of one repository that are pulled side by side. */
@@ -27,25 +22,18 @@ const tagsAhead = 3;
 /** A pull with what lets it in. */
 export interface AuthorizedPull extends PullRequest {
   credential?: Credential;
+  /** In whose name. */
+  caller: string | null;
 }
 
 /** Starts pulls and tells their clients how they go, in dockerd's messages. */
 @Injectable()
 export class PullService {
-  readonly #content: ContentContext;
-  readonly #secretBox: SecretBox;
-
   constructor(
-    @Inject(CONFIG) config: ServiceConfig,
+    private readonly starter: PullStarter,
     @Inject(DATABASE) private readonly database: Database,
-    @Inject(BLOB_STORE) store: BlobStore,
-    @Inject(JOB_QUEUE) private readonly queue: JobQueue,
     @Inject(REGISTRY_CLIENT) private readonly registry: RegistryClient,
-    @Inject(LOGGER) private readonly logger: Logger,
-  ) {
-    this.#content = { database, store };
-    this.#secretBox = createSecretBox(config.secretKey);
-  }
+  ) {}
 
   /**
    * Pulls one image or all tags. What fails before dockerd would have answered is thrown by the first `next`, the rest
@@ -78,26 +66,9 @@ export class PullService {
     return tags.map((tag) => ({ ...reference, tag }));
   }
 
-  /** The database knows of the pull before the queue does; a job that could not be added is added by a sweep. */
-  async #start({ platform, credential }: AuthorizedPull, reference: Reference): Promise<PullWatch> {
-    const { pullId, watcherId, created } = await startPull(this.#content, {
-      reference: formatReference(reference),
-      platform: platform ? formatPlatform(platform) : null,
-      kind: 'interactive',
-      credential: credential && this.#seal(credential),
-    });
-    const watch = new PullWatch(this.#content, pullId, watcherId);
-    if (created) {
-      await this.queue
-        .enqueue(resolvePull, { pullId })
-        .catch((error: unknown) => this.logger.warn({ pullId, err: error }, 'a pull has to wait for the next sweep'));
-    }
-    return watch;
-  }
-
-  #seal(credential: Credential): { sealed: Buffer; fingerprint: string } {
-    const text = JSON.stringify(credential);
-    return { sealed: this.#secretBox.seal(text), fingerprint: this.#secretBox.fingerprint(text) };
+  async #start({ platform, credential, caller }: AuthorizedPull, reference: Reference): Promise<PullWatch> {
+    const { pullId, watcherId } = await this.starter.start({ reference, platform, credential, caller });
+    return new PullWatch(this.starter.content, pullId, watcherId);
   }
 
   async *#follow(
