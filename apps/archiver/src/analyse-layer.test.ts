@@ -1,11 +1,13 @@
 import type { Readable } from 'node:stream';
-import { insertUpload } from '@entrepot/database';
-import { summarizeLayer } from '@entrepot/layers';
+import { collectOnce, openLayerIndex, removeImage } from '@entrepot/content';
+import { insertUpload, wantLayers } from '@entrepot/database';
+import { LayerIndexWriter, readLayerIndex, summarizeLayer } from '@entrepot/layers';
 import { createLogger } from '@entrepot/observability';
 import { type Digest, isCodedError } from '@entrepot/oci';
 import {
   buildImage,
   type ContentLab,
+  checkInvariants,
   deterministicBytes,
   type LayerRecipe,
   openContentLab,
@@ -26,17 +28,21 @@ describe('analysing a layer', () => {
 
   /** Reads in this thread; the thread itself has a test of its own. */
   const layers: LayerReader = {
-    read: async (storageKey) => {
+    read: async (storageKey, takePart) => {
       const source: Readable = await lab.context.store.open(storageKey);
-      return summarizeLayer(source).catch((error: Error) => {
-        throw new LayerUnreadableError(error.message, isCodedError(error) ? error.code : 'X', false);
-      });
+      const index = new LayerIndexWriter(takePart);
+      try {
+        const summary = await summarizeLayer(source, {}, { onIndexed: (entry) => index.write(entry) });
+        await index.end();
+        return summary;
+      } catch (error) {
+        throw new LayerUnreadableError((error as Error).message, isCodedError(error) ? error.code : 'X', false);
+      }
     },
     close: async () => {},
   };
 
-  const analyse = (digest: Digest) =>
-    analyseLayer({ database: lab.context.database, layers, logger }, { digest }, { signal });
+  const analyse = (digest: Digest) => analyseLayer({ content: lab.context, layers, logger }, { digest }, { signal });
 
   async function pullWith(reference: string, layer: LayerRecipe) {
     const image = await buildImage({ layers: [layer] });
@@ -101,6 +107,35 @@ describe('analysing a layer', () => {
     await prisma.$executeRaw`update blob set created_at = now() - interval '2 minutes' where digest = ${digest}`;
     expect(await analyse(digest)).toBeUndefined();
     expect(await state()).toMatchObject({ done: true });
+  });
+
+  it('does not wait for transfers when somebody waits for it', async () => {
+    const { digest, state } = await pullWith('docker.io/library/wanted:1', { entries: [{ name: 'd', content: 'd' }] });
+    expect(await analyse(digest)).toMatchObject({ retryAt: expect.any(Date) });
+    expect(await wantLayers(lab.context.database.prisma, [digest])).toMatchObject([{ digest, analysed: false }]);
+    expect(await analyse(digest)).toBeUndefined();
+    expect(await state()).toMatchObject({ done: true });
+  });
+
+  it('keeps an index that goes with its layer', async () => {
+    const { image, digest } = await pullWith('docker.io/library/indexed:1', {
+      entries: [
+        { name: 'etc/', type: 'directory' },
+        { name: 'etc/passwd', content: 'root' },
+      ],
+    });
+    const { prisma } = lab.context.database;
+    await prisma.$executeRaw`delete from blob_fetch`;
+    await analyse(digest);
+    const paths: string[] = [];
+    for await (const { path } of readLayerIndex(openLayerIndex(lab.context, digest))) paths.push(path);
+    expect(paths).toEqual(['etc', 'etc/passwd']);
+    await collectOnce(lab.context, { collectAfterMs: 0 });
+    expect(await prisma.layerIndex.count({ where: { layerDigest: digest } })).toBe(1);
+    await removeImage(lab.context, image.config.digest, { force: true });
+    await collectOnce(lab.context, { collectAfterMs: 0 });
+    expect(await prisma.layerIndex.count({ where: { layerDigest: digest } })).toBe(0);
+    expect(await checkInvariants(lab.context.database, lab.context.store)).toEqual([]);
   });
 
   it('does nothing about a blob that is gone', async () => {

@@ -1,8 +1,10 @@
+import { type ContentContext, type LayerIndexIngest, openLayerIndexIngest } from '@entrepot/content';
 import {
   countRunningFetches,
-  type Database,
   findUnanalysedLayer,
+  layerAnalysedTopic,
   markBrokenImages,
+  notify,
   saveLayerFailure,
   saveLayerFindings,
   type UnanalysedLayer,
@@ -15,7 +17,7 @@ import { type LayerReader, LayerUnreadableError } from './layer-thread.js';
 
 /** What analysing needs. */
 export interface AnalysisParts {
-  database: Database;
+  content: ContentContext;
   layers: LayerReader;
   logger: Logger;
 }
@@ -30,34 +32,46 @@ export async function analyseLayer(
   { digest }: { digest: Digest },
   { signal }: Pick<JobContext, 'signal'>,
 ): Promise<void | { retryAt: Date }> {
-  const layer = await findUnanalysedLayer(parts.database.prisma, digest);
+  const layer = await findUnanalysedLayer(parts.content.database.prisma, digest);
   if (!layer) return;
   if (await transfersRun(parts, layer)) return { retryAt: new Date(Date.now() + yieldMs) };
+  const index = openLayerIndexIngest(parts.content, digest);
   try {
-    await keepFindings(parts, digest, await parts.layers.read(layer.storageKey, signal));
+    const summary = await parts.layers.read(layer.storageKey, (part) => index.store(part), signal);
+    await keepFindings(parts, digest, { summary, index });
   } catch (error) {
     if (!(error instanceof LayerUnreadableError) || error.retryable) throw error;
     if (error.code !== 'BLOB_NOT_FOUND') await keepFailure(parts, digest, error);
+  } finally {
+    await index.end();
   }
 }
 
-async function transfersRun({ database }: AnalysisParts, layer: UnanalysedLayer): Promise<boolean> {
-  return layer.ageMs < longestYieldMs && (await countRunningFetches(database.prisma)) > 0;
+async function transfersRun({ content }: AnalysisParts, layer: UnanalysedLayer): Promise<boolean> {
+  if (layer.isWanted || layer.ageMs >= longestYieldMs) return false;
+  return (await countRunningFetches(content.database.prisma)) > 0;
 }
 
 /** An image whose configuration promises other layers is broken from now on; it was published on trust. */
-async function keepFindings({ database, logger }: AnalysisParts, digest: Digest, summary: LayerSummary): Promise<void> {
-  const broken = await database.transaction(async (tx) => {
+async function keepFindings(
+  { content, logger }: AnalysisParts,
+  digest: Digest,
+  { summary, index }: { summary: LayerSummary; index: LayerIndexIngest },
+): Promise<void> {
+  const broken = await content.database.transaction(async (tx) => {
     await saveLayerFindings(tx, digest, summary);
+    await index.publish(tx);
+    await notify(tx, [layerAnalysedTopic]);
     return markBrokenImages(tx, [digest]);
   });
   logger.debug({ digest, diffId: summary.diffId, entries: summary.entryCount }, 'layer analysed');
   if (broken.length > 0) logger.warn({ digest, images: broken }, 'images whose configuration does not match a layer');
 }
 
-async function keepFailure({ database, logger }: AnalysisParts, digest: Digest, error: Error): Promise<void> {
-  const broken = await database.transaction(async (tx) => {
+async function keepFailure({ content, logger }: AnalysisParts, digest: Digest, error: Error): Promise<void> {
+  const broken = await content.database.transaction(async (tx) => {
     await saveLayerFailure(tx, digest, error.message);
+    await notify(tx, [layerAnalysedTopic]);
     return markBrokenImages(tx, [digest]);
   });
   logger.warn({ digest, images: broken, reason: error.message }, 'layer cannot be read');

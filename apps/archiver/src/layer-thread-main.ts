@@ -1,19 +1,20 @@
 // Runs inside a worker thread: unpacking is work for a CPU, and hostile bytes must not take the service's memory.
+import { once } from 'node:events';
 import { parentPort, workerData } from 'node:worker_threads';
 import { openBlobStore } from '@entrepot/blob-store';
-import { summarizeLayer } from '@entrepot/layers';
+import { LayerIndexWriter, type LayerSummary, summarizeLayer } from '@entrepot/layers';
 import { isCodedError } from '@entrepot/oci';
-import type { LayerAnswer, LayerQuestion } from './layer-thread.js';
+import type { LayerQuestion, ThreadMessage } from './layer-thread.js';
 
 const store = openBlobStore((workerData as { blobStoreUrl: string }).blobStoreUrl);
 
-parentPort?.on('message', ({ storageKey }: LayerQuestion) => {
-  void answer(storageKey).then((it) => parentPort?.postMessage(it));
+parentPort?.on('message', (question: LayerQuestion | 'taken') => {
+  if (question !== 'taken') void answer(question).then(post);
 });
 
-async function answer(storageKey: string): Promise<LayerAnswer> {
+async function answer({ storageKey }: LayerQuestion): Promise<ThreadMessage> {
   try {
-    return { summary: await summarizeLayer(await store.open(storageKey)) };
+    return { summary: await read(storageKey) };
   } catch (error) {
     const { message } = error as Error;
     return {
@@ -22,4 +23,21 @@ async function answer(storageKey: string): Promise<LayerAnswer> {
         : { code: 'UNKNOWN', retryable: true, message },
     };
   }
+}
+
+async function read(storageKey: string): Promise<LayerSummary> {
+  const index = new LayerIndexWriter((part) => hand({ part }));
+  const summary = await summarizeLayer(await store.open(storageKey), {}, { onIndexed: (entry) => index.write(entry) });
+  await index.end();
+  return summary;
+}
+
+/** Waits until the other side has taken it: at most one piece is between the threads. */
+async function hand(piece: ThreadMessage): Promise<void> {
+  post(piece);
+  if (parentPort) await once(parentPort, 'message');
+}
+
+function post(message: ThreadMessage): void {
+  parentPort?.postMessage(message);
 }

@@ -2,8 +2,10 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { pathToFileURL } from 'node:url';
 import { newStorageKey, openBlobStore } from '@entrepot/blob-store';
+import { type IndexEntry, readLayerIndex } from '@entrepot/layers';
 import { buildLayer } from '@entrepot/testing';
 import { type LayerReader, openLayerReader } from './layer-thread.js';
 
@@ -22,6 +24,10 @@ describe('the thread that reads layers', () => {
     await rm(folder, { recursive: true });
   });
 
+  const parts: Buffer[] = [];
+  const takePart = async (part: Buffer): Promise<void> => void parts.push(part);
+  const read = (key: string, stop = signal) => reader.read(key, takePart, stop);
+
   async function store(bytes: Buffer): Promise<string> {
     const key = newStorageKey(`sha256:${createHash('sha256').update(bytes).digest('hex')}`);
     const upload = await openBlobStore(String(pathToFileURL(folder))).openUpload(key, bytes.length);
@@ -33,21 +39,32 @@ describe('the thread that reads layers', () => {
   it('summarizes one layer after the other', async () => {
     for (const content of ['one', 'two']) {
       const layer = await buildLayer([{ name: 'a', content }]);
-      expect(await reader.read(await store(layer.bytes), signal)).toMatchObject({
+      expect(await read(await store(layer.bytes))).toMatchObject({
         diffId: layer.diffId,
         contentBytes: 3,
       });
     }
   });
 
+  it('hands the index over, and gives up when nobody takes it', async () => {
+    parts.length = 0;
+    const key = await store((await buildLayer([{ name: 'a', content: 'four' }])).bytes);
+    await read(key);
+    const entries: IndexEntry[] = [];
+    for await (const entry of readLayerIndex(Readable.from(parts))) entries.push(entry);
+    expect(entries).toMatchObject([{ path: 'a', type: 'file', sizeBytes: 4 }]);
+    await expect(reader.read(key, () => Promise.reject(new Error('no room')), signal)).rejects.toThrow('no room');
+    expect(await read(key)).toMatchObject({ entryCount: 1 });
+  });
+
   it('says why a layer cannot be read, and goes on with the next', async () => {
-    await expect(reader.read(await store(Buffer.alloc(1024, 7)), signal)).rejects.toMatchObject({
+    await expect(read(await store(Buffer.alloc(1024, 7)))).rejects.toMatchObject({
       code: 'INVALID_LAYER',
       retryable: false,
     });
-    await expect(reader.read('sha256/00/00/none', signal)).rejects.toMatchObject({ retryable: false });
+    await expect(read('sha256/00/00/none')).rejects.toMatchObject({ retryable: false });
     const layer = await buildLayer([{ name: 'a', content: 'three' }]);
-    expect(await reader.read(await store(layer.bytes), signal)).toMatchObject({ diffId: layer.diffId });
+    expect(await read(await store(layer.bytes))).toMatchObject({ diffId: layer.diffId });
   });
 
   it('ends when its work is called off, and can be asked again', async () => {
@@ -55,7 +72,7 @@ describe('the thread that reads layers', () => {
     const key = await store(layer.bytes);
     const stop = new AbortController();
     setTimeout(() => stop.abort(), 20);
-    await expect(reader.read(key, stop.signal)).rejects.toMatchObject({ retryable: true });
-    expect(await reader.read(key, signal)).toMatchObject({ entryCount: 1 });
+    await expect(read(key, stop.signal)).rejects.toMatchObject({ retryable: true });
+    expect(await read(key)).toMatchObject({ entryCount: 1 });
   });
 });

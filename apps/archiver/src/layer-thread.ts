@@ -6,17 +6,22 @@ export interface LayerQuestion {
   storageKey: string;
 }
 
-/** What it answers; errors cannot cross threads as what they are. */
-export type LayerAnswer =
-  | { summary: LayerSummary }
-  | { failure: { code: string; retryable: boolean; message: string } };
+/** What it says: pieces, each of which waits to be taken, then an answer. Errors cannot cross threads as what they are. */
+export type ThreadMessage = { part: Uint8Array } | LayerAnswer;
+
+type LayerAnswer = { summary: LayerSummary } | { failure: { code: string; retryable: boolean; message: string } };
+
+/** Where the parts of a layer's index go while the layer is read. */
+export type TakePart = (part: Buffer) => Promise<void>;
 
 /** Reads stored layers, one at a time. */
 export interface LayerReader {
   /**
+   * Reads a layer to its end, and goes on only when each part of its index has been taken.
+   *
    * @throws {LayerUnreadableError} `retryable` says whether the layer or only this try is at fault
    */
-  read(storageKey: string, signal: AbortSignal): Promise<LayerSummary>;
+  read(storageKey: string, takePart: TakePart, signal: AbortSignal): Promise<LayerSummary>;
   close(): Promise<void>;
 }
 
@@ -41,14 +46,14 @@ class LayerThread implements LayerReader {
     this.#script = script;
   }
 
-  async read(storageKey: string, signal: AbortSignal): Promise<LayerSummary> {
+  async read(storageKey: string, takePart: TakePart, signal: AbortSignal): Promise<LayerSummary> {
     clearTimeout(this.#idle);
     signal.throwIfAborted();
     const worker = this.#start();
     const stop = (): void => void this.close();
     signal.addEventListener('abort', stop);
     try {
-      const answer = await ask(worker, { storageKey });
+      const answer = await ask(worker, { storageKey }, takePart);
       if ('summary' in answer) return answer.summary;
       throw new LayerUnreadableError(answer.failure.message, answer.failure.code, answer.failure.retryable);
     } finally {
@@ -79,13 +84,23 @@ class LayerThread implements LayerReader {
   }
 }
 
-function ask(worker: Worker, question: LayerQuestion): Promise<LayerAnswer> {
+function ask(worker: Worker, question: LayerQuestion, takePart: TakePart): Promise<LayerAnswer> {
   return new Promise((resolve, reject) => {
     const settle = (action: () => void): void => {
       worker.off('message', onMessage).off('error', onError).off('exit', onExit);
       action();
     };
-    const onMessage = (answer: LayerAnswer): void => settle(() => resolve(answer));
+    const onMessage = (message: ThreadMessage): void => {
+      if (!('part' in message)) {
+        settle(() => resolve(message));
+        return;
+      }
+      takePart(Buffer.from(message.part)).then(
+        () => worker.postMessage('taken'),
+        // The thread waits for a word that never comes: it is of no use any more.
+        (error) => settle(() => void worker.terminate().then(() => reject(error))),
+      );
+    };
     const onError = (error: Error): void => settle(() => reject(died(error)));
     const onExit = (): void =>
       settle(() => reject(new LayerUnreadableError('the reading thread ended', 'THREAD_ENDED', true)));

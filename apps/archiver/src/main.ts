@@ -40,6 +40,7 @@ function openParts(config: ServiceConfig, logger: Logger): ArchiverParts {
     content: { database, store: openBlobStore(config.blobStoreUrl) },
     queue,
     layers: openLayerReader(config.blobStoreUrl),
+    urgentLayers: openLayerReader(config.blobStoreUrl),
     logger,
     health,
     metrics: createMetrics('archiver'),
@@ -48,8 +49,8 @@ function openParts(config: ServiceConfig, logger: Logger): ArchiverParts {
   };
 }
 
-async function closeParts({ content, queue, layers }: ArchiverParts): Promise<void> {
-  await Promise.allSettled([queue.close(), layers.close()]);
+async function closeParts({ content, queue, layers, urgentLayers }: ArchiverParts): Promise<void> {
+  await Promise.allSettled([queue.close(), layers.close(), urgentLayers.close()]);
   await content.database.close();
 }
 

@@ -15,6 +15,8 @@ export interface ArchiverParts {
   content: ContentContext;
   queue: JobQueue;
   layers: LayerReader;
+  /** For layers that somebody waits for. */
+  urgentLayers: LayerReader;
   logger: Logger;
   health: Health;
   metrics: Metrics;

@@ -1,10 +1,11 @@
-import { deleteOldEvents, listQueuedArchives, listUnanalysedLayers } from '@entrepot/database';
+import { deleteOldEvents, listQueuedArchives, listUnanalysedLayers, listWantedLayers } from '@entrepot/database';
 import { jobCatalogue } from '@entrepot/jobs';
 import type { ArchiverParts } from './providers.js';
 
 const batch = 500;
 /** Those stored later have a job of their own that waits on purpose. */
 const analysisOverdueMs = 15_000;
+const wantedOverdueMs = 2_000;
 const keepEventsMs = 7 * 24 * 60 * 60_000;
 
 /** Asks again for what the database says is due, whether its job was lost or only waits. */
@@ -19,6 +20,11 @@ export async function sweep({ content, queue }: Pick<ArchiverParts, 'content' | 
   await queue.enqueueMany(
     jobCatalogue.analyseLayer,
     layers.map((digest) => ({ digest })),
+  );
+  const wanted = await listWantedLayers(prisma, { wantedForMs: wantedOverdueMs, limit: batch });
+  await queue.enqueueMany(
+    jobCatalogue.analyseLayerNow,
+    wanted.map((digest) => ({ digest })),
   );
 }
 

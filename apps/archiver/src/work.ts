@@ -17,15 +17,18 @@ export interface ArchiverWork {
   stop(): Promise<void>;
 }
 
-/** Starts to take jobs, to collect, and to look for what nobody takes. One layer at a time keeps a core free. */
+/** Starts to take jobs, to collect, and to look for what nobody takes. One layer at a time keeps a core free, but for those that somebody waits for. */
 export function startWork(parts: ArchiverParts): ArchiverWork {
-  const { queue, logger, layers } = parts;
-  const database = parts.content.database;
+  const { content, queue, logger, layers, urgentLayers } = parts;
+  const { database } = content;
   const workers = [
     queue.work(jobCatalogue.planArchive, (payload) => planArchive({ database, logger }, payload), {
       concurrency: plansAtOnce,
     }),
-    queue.work(jobCatalogue.analyseLayer, (payload, job) => analyseLayer({ database, layers, logger }, payload, job)),
+    queue.work(jobCatalogue.analyseLayer, (payload, job) => analyseLayer({ content, layers, logger }, payload, job)),
+    queue.work(jobCatalogue.analyseLayerNow, (payload, job) =>
+      analyseLayer({ content, layers: urgentLayers, logger }, payload, job),
+    ),
     queue.work(jobCatalogue.collect, (_, job) => collect(parts, job.signal)),
   ];
   const onError = (error: unknown): void => logger.warn({ err: error }, 'a scheduled round failed');

@@ -88,3 +88,14 @@ export class InvalidImageError extends Error {
     super(`image ${digest}: ${reason}`);
   }
 }
+
+/** What is in a layer is not known (yet). */
+export class LayerNotIndexedError extends Error {
+  override readonly name = 'LayerNotIndexedError';
+  readonly code = 'LAYER_NOT_INDEXED' as const;
+  readonly retryable = true;
+
+  constructor(readonly digest: Digest) {
+    super(`layer ${digest} is not analysed`);
+  }
+}

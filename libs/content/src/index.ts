@@ -24,6 +24,7 @@ export {
   BlobMismatchError,
   FetchLostError,
   InvalidImageError,
+  LayerNotIndexedError,
   PullEndedError,
   UploadLostError,
 } from './errors.js';
@@ -43,6 +44,7 @@ export {
   reportFetch,
 } from './fetching.js';
 export { type Ingest, type IngestOptions, openIngest, type StoredObject } from './ingest.js';
+export { type LayerIndexIngest, openLayerIndex, openLayerIndexIngest } from './layer-index.js';
 export { leaseBlobs, releaseLeases, renewLeases } from './leasing.js';
 export { type PruneReport, PruneRunningError, pruneImages } from './prune-images.js';
 export {

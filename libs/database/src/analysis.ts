@@ -7,6 +7,8 @@ export interface UnanalysedLayer {
   storageKey: string;
   /** How long it has been stored. */
   ageMs: number;
+  /** Somebody waits for it. */
+  isWanted: boolean;
 }
 
 /** What reading a layer has shown. */
@@ -21,7 +23,8 @@ export interface LayerFindings {
 export async function findUnanalysedLayer(tx: Tx, digest: Digest): Promise<UnanalysedLayer | null> {
   const rows = await tx.$queryRaw<UnanalysedLayer[]>`
     select digest, storage_key as "storageKey",
-           (extract(epoch from now() - created_at) * 1000)::double precision as "ageMs"
+           (extract(epoch from now() - created_at) * 1000)::double precision as "ageMs",
+           analysis_wanted_at is not null as "isWanted"
       from blob where digest = ${digest} and analysed_at is null`;
   return rows[0] ?? null;
 }
@@ -63,14 +66,15 @@ export async function saveLayerFindings(tx: Tx, digest: Digest, findings: LayerF
   await tx.$executeRaw`
     update blob set diff_id = ${findings.diffId}, uncompressed_bytes = ${findings.uncompressedBytes},
            content_bytes = ${findings.contentBytes}, entry_count = ${findings.entryCount},
-           analysed_at = now(), analysis_error = null
+           analysed_at = now(), analysis_error = null, analysis_wanted_at = null
      where digest = ${digest}`;
 }
 
 /** Writes down why a layer cannot be read. A no-op when the blob is gone. */
 export async function saveLayerFailure(tx: Tx, digest: Digest, reason: string): Promise<void> {
   await tx.$executeRaw`
-    update blob set analysed_at = now(), analysis_error = ${reason} where digest = ${digest}`;
+    update blob set analysed_at = now(), analysis_error = ${reason}, analysis_wanted_at = null
+     where digest = ${digest}`;
 }
 
 /**

@@ -129,6 +129,14 @@ export {
 export { listPrunable, type PruneFilter, tryLockPrune } from './image-prune.js';
 export { deleteImages, deleteReferences, holdImage, lockImages, showVariant } from './image-release.js';
 export {
+  type LayerState,
+  layerAnalysedTopic,
+  listLayerIndex,
+  listWantedLayers,
+  putLayerIndex,
+  wantLayers,
+} from './layer-indexes.js';
+export {
   expireLeases,
   expireLeasesOf,
   leaseBlobs,

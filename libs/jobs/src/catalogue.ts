@@ -1,4 +1,5 @@
 import { analyseLayer } from './analyse-layer.js';
+import { analyseLayerNow } from './analyse-layer-now.js';
 import { collect } from './collect.js';
 import { fetchBlob } from './fetch-blob.js';
 import { planArchive } from './plan-archive.js';
@@ -6,4 +7,12 @@ import { publishPull } from './publish-pull.js';
 import { resolvePull } from './resolve-pull.js';
 
 /** All work that this system can be asked to do. */
-export const jobCatalogue = { resolvePull, fetchBlob, publishPull, planArchive, analyseLayer, collect } as const;
+export const jobCatalogue = {
+  resolvePull,
+  fetchBlob,
+  publishPull,
+  planArchive,
+  analyseLayer,
+  analyseLayerNow,
+  collect,
+} as const;

@@ -92,6 +92,31 @@ export class CorruptStreamError extends Error {
   }
 }
 
+/** A stored index of a layer cannot be read; it is to be made again. */
+export class InvalidIndexError extends Error {
+  override readonly name = 'InvalidIndexError';
+  readonly code = 'INVALID_INDEX' as const;
+  readonly retryable = false;
+
+  constructor(
+    readonly reason: string,
+    options?: ErrorOptions,
+  ) {
+    super(`invalid layer index: ${reason}`, options);
+  }
+}
+
+/** A path that symlinks lead around in circles. */
+export class SymlinkLoopError extends Error {
+  override readonly name = 'SymlinkLoopError';
+  readonly code = 'SYMLINK_LOOP' as const;
+  readonly retryable = false;
+
+  constructor(readonly path: string) {
+    super(`${printable(path)}: too many levels of symbolic links`);
+  }
+}
+
 /** Names come from strangers: quoted when they are not plain, cut when they are long. */
 function printable(name: string): string {
   const short = name.length > 200 ? `${name.slice(0, 200)}…` : name;

@@ -1,17 +1,27 @@
+export { bytesOfText, textOfBytes, wellFormedText } from './byte-text.js';
 export { type Compression, compressionMagicBytes, sniffCompression } from './compression.js';
 export { asCorruptStream, createDecompressor, type Decompressed, decompressed } from './decompress.js';
 export { cleanEntryName, isRootName } from './entry-name.js';
 export {
   CorruptStreamError,
+  InvalidIndexError,
   InvalidLayerError,
   InvalidTarError,
   LayerTooLargeError,
+  SymlinkLoopError,
   UnsafePathError,
   UnsupportedCompressionError,
 } from './errors.js';
+export { type IndexEntry, type IndexEntryType, indexEntry } from './index-entry.js';
+export type { LayerChanges } from './layer-changes.js';
+export { type LayerEntry, layerEntry } from './layer-entry.js';
+export { LayerIndexWriter, layerIndexVersion, readLayerIndex } from './layer-index.js';
 export { defaultTarLimits, type LayerLimits, type Meter, type TarLimits, withinLimits } from './limits.js';
-export { type LayerEntry, type LayerSummary, summarizeLayer } from './summarize-layer.js';
+export { type LayerEntries, MergedTree, type TreeEntry } from './merged-tree.js';
+export { readLayerFile, readLayerFiles } from './read-layer-files.js';
+export { type LayerListener, type LayerSummary, summarizeLayer } from './summarize-layer.js';
 export type { TarBody } from './tar-body.js';
 export { logicalSizeBytes, type TarEntry, type TarEntryType } from './tar-entry.js';
 export { TarReader } from './tar-reader.js';
+export { tarEnd, tarPadding, type WritableEntry, writeTarHeader } from './tar-writer.js';
 export { opaqueName, parseWhiteout, type Whiteout, whiteoutName } from './whiteout.js';

@@ -3,7 +3,8 @@ import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import { type Header, pack } from 'tar-stream';
-import { type LayerEntry, summarizeLayer } from './summarize-layer.js';
+import type { LayerEntry } from './layer-entry.js';
+import { summarizeLayer } from './summarize-layer.js';
 
 type Entry = Partial<Header> & { name: string; body?: string | Buffer };
 
@@ -67,7 +68,7 @@ describe('summarizeLayer', () => {
   it('hands out entries with safe paths, whiteouts and offsets', async () => {
     const bytes = await layer();
     const entries: LayerEntry[] = [];
-    await summarizeLayer(stored(bytes), {}, (entry) => entries.push(entry));
+    await summarizeLayer(stored(bytes), {}, { onEntry: (entry) => entries.push(entry) });
     expect(entries.map((entry) => entry.path).slice(0, 4)).toEqual(['', 'etc', 'etc/passwd', 'etc/passwd-']);
     expect(entries[5]?.whiteout).toEqual({ kind: 'whiteout', target: 'etc/shadow' });
     expect(entries[6]?.whiteout).toEqual({ kind: 'opaque', dir: 'opt' });
@@ -98,8 +99,10 @@ describe('summarizeLayer', () => {
       pax: { 'GNU.sparse.name': 'disk', 'GNU.sparse.realsize': '1000000' },
     };
     const entries: LayerEntry[] = [];
-    const summary = await summarizeLayer(stored(await tar({ ...sparse, body: 'map' })), {}, (entry) =>
-      entries.push(entry),
+    const summary = await summarizeLayer(
+      stored(await tar({ ...sparse, body: 'map' })),
+      {},
+      { onEntry: (entry) => entries.push(entry) },
     );
     expect(summary.contentBytes).toBe(1_000_000);
     expect(entries[0]?.path).toBe('disk');

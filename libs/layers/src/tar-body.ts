@@ -1,21 +1,18 @@
-/** What tar-stream hands out for one body. */
-export interface ParserStream extends AsyncIterable<Buffer> {
-  resume(): void;
-}
+import type { ByteSource } from './byte-source.js';
 
 /**
  * The bytes of one entry, to be read once. Leaving a loop over it early is allowed: what is left is skipped when the
- * reader goes on (tar-stream by itself would give up the whole tar).
+ * reader goes on.
  */
 export class TarBody implements AsyncIterableIterator<Buffer> {
-  readonly #stream: ParserStream;
-  readonly #explain: (error: unknown) => unknown;
-  #chunks: AsyncIterator<Buffer> | null = null;
-  #ended = false;
+  readonly #source: ByteSource;
+  readonly #cut: () => Error;
+  #leftBytes: number;
 
-  constructor(stream: ParserStream, explain: (error: unknown) => unknown) {
-    this.#stream = stream;
-    this.#explain = explain;
+  constructor(source: ByteSource, sizeBytes: number, cut: () => Error) {
+    this.#source = source;
+    this.#leftBytes = sizeBytes;
+    this.#cut = cut;
   }
 
   [Symbol.asyncIterator](): this {
@@ -24,16 +21,11 @@ export class TarBody implements AsyncIterableIterator<Buffer> {
 
   /** @throws {InvalidTarError} the tar ends inside this body */
   async next(): Promise<IteratorResult<Buffer>> {
-    if (this.#ended) return { done: true, value: undefined };
-    this.#chunks ??= this.#stream[Symbol.asyncIterator]();
-    try {
-      const result = await this.#chunks.next();
-      this.#ended = result.done === true;
-      return result;
-    } catch (error) {
-      this.#ended = true;
-      throw this.#explain(error);
-    }
+    if (this.#leftBytes === 0) return { done: true, value: undefined };
+    const piece = await this.#source.take(this.#leftBytes);
+    if (piece === null) throw this.#cut();
+    this.#leftBytes -= piece.length;
+    return { done: false, value: piece };
   }
 
   async return(): Promise<IteratorResult<Buffer>> {
@@ -42,12 +34,8 @@ export class TarBody implements AsyncIterableIterator<Buffer> {
 
   /** Passes over what has not been read. */
   async skip(): Promise<void> {
-    if (this.#ended) return;
-    if (this.#chunks === null) {
-      this.#ended = true;
-      this.#stream.resume();
-      return;
-    }
-    while (!(await this.next()).done);
+    const left = this.#leftBytes;
+    this.#leftBytes = 0;
+    if (!(await this.#source.skip(left))) throw this.#cut();
   }
 }

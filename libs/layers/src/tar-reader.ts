@@ -1,35 +1,36 @@
 /**
- * tar-stream reads the format; this file adds what a hostile or cut archive asks for: it stops at the two zero blocks
- * as every reader of images does, tells a cut tar from a broken one, and knows the entry where that happened.
+ * Reads tars of strangers: it stops at the two zero blocks as every reader of images does, tells a cut tar from a broken
+ * one, and knows the entry where that happened. Names and PAX values stay bytes, which libraries for Node decode as
+ * UTF-8 and so spoil capabilities and old names. Formats: POSIX.1 ustar and pax, GNU tar. A global PAX header says
+ * nothing, as for Docker.
  */
-import { type Extract, extract } from 'tar-stream';
+import { ByteSource } from './byte-source.js';
+import { textOfBytes } from './byte-text.js';
 import { InvalidTarError, LayerTooLargeError } from './errors.js';
 import type { TarLimits } from './limits.js';
+import { parsePaxRecords } from './pax-records.js';
+import { oldSparseParts, type SparsePart } from './sparse.js';
 import { TarBody } from './tar-body.js';
-import { TarEnd } from './tar-end.js';
-import { type RawHeader, type TarEntry, tarEntry } from './tar-entry.js';
+import { type HeaderOverrides, type TarEntry, tarEntry } from './tar-entry.js';
+import { isEmptyBlock, number, parseTarHeader, type TarHeader, tarBlockBytes } from './tar-header.js';
+
+/** So many parts of a sparse file may stand in extension blocks of its header. */
+const maxOldSparseParts = 100_000;
 
 /**
  * The entries of one plain tar, in order, each with its body. A body may be read, read in part or left alone. All
  * bytes of the source are taken in, those after the end of the tar as well.
  */
 export class TarReader implements AsyncIterable<[TarEntry, TarBody]> {
-  readonly #source: AsyncIterable<Buffer>;
+  readonly #source: ByteSource;
   readonly #limits: TarLimits;
-  readonly #extract = createExtract();
-  readonly #end = new TarEnd();
-  #offset = 0;
   #count = 0;
   #entryName: string | null = null;
-  #sourceFailure: { error: unknown } | null = null;
+  #closed = false;
 
   constructor(source: AsyncIterable<Buffer>, limits: TarLimits) {
-    this.#source = source;
+    this.#source = new ByteSource(source);
     this.#limits = limits;
-    this.#extract.on('entry', (header) => {
-      const { byteOffset, type, size } = header as unknown as RawHeader;
-      this.#end.entry(byteOffset, type === 'directory' ? 0 : size);
-    });
   }
 
   /** The entry that was met last, for messages. */
@@ -43,7 +44,7 @@ export class TarReader implements AsyncIterable<[TarEntry, TarBody]> {
 
   /** After the last entry: whether the tar was closed properly. One that was not may have been cut between two entries. */
   get closed(): boolean {
-    return this.#end.begun;
+    return this.#closed;
   }
 
   /**
@@ -51,88 +52,125 @@ export class TarReader implements AsyncIterable<[TarEntry, TarBody]> {
    * @throws {LayerTooLargeError} a limit is reached
    */
   async *[Symbol.asyncIterator](): AsyncGenerator<[TarEntry, TarBody]> {
-    const feeding = this.#feed();
     try {
-      for await (const stream of this.#extract) {
-        const entry = this.#meet(stream.header as unknown as RawHeader);
-        const body = new TarBody(stream as AsyncIterable<Buffer> & { resume(): void }, (error) => this.#explain(error));
+      for (let entry = await this.#nextEntry(); entry !== null; entry = await this.#nextEntry()) {
+        const body = new TarBody(this.#source, entry.sizeBytes, () => this.#cut());
         yield [entry, body];
         await body.skip();
+        if (!(await this.#source.skip(padding(entry.sizeBytes)))) throw this.#cut();
       }
-    } catch (error) {
-      if (this.#extract.destroyed) await feeding;
-      if (!this.#end.reached || this.#sourceFailure) throw this.#explain(error);
+      await this.#source.skip(Number.POSITIVE_INFINITY);
+    } finally {
+      await this.#source.close();
     }
-    await feeding;
-    if (this.#sourceFailure) throw this.#sourceFailure.error;
   }
 
-  #meet(header: RawHeader): TarEntry {
-    const entry = tarEntry(header, this.#limits);
+  async #nextEntry(): Promise<TarEntry | null> {
+    const overrides: HeaderOverrides = { longName: null, longLink: null, pax: [] };
+    for (;;) {
+      const block = await this.#nextHeader();
+      if (block === null) return null;
+      const header = parseTarHeader(block);
+      if (header === null) throw new InvalidTarError('malformed', this.#entryName);
+      if (!(await this.#readOverride(header, overrides))) return await this.#meet(header, overrides, block);
+    }
+  }
+
+  /** Null at the end: two empty blocks, or none where the source ends. */
+  async #nextHeader(): Promise<Buffer | null> {
+    for (let empty = 0; empty < 2; empty++) {
+      const block = await this.#source.read(tarBlockBytes);
+      if (block.length === 0) return null;
+      this.#closed = isZeros(block);
+      if (block.length < tarBlockBytes) {
+        if (this.#closed && empty > 0) return null;
+        throw this.#cut();
+      }
+      if (!this.#closed) return block;
+    }
+    return null;
+  }
+
+  /** Whether the header only says something of the next one; then its body has been taken in. */
+  async #readOverride(header: TarHeader, overrides: HeaderOverrides): Promise<boolean> {
+    switch (header.typeFlag) {
+      case 'x':
+        overrides.pax = parsePaxRecords(await this.#readSmall(header, this.#limits.maxPaxBytes, 'PAX header')) ?? [];
+        if (overrides.pax.length === 0 && header.sizeBytes > 0) throw new InvalidTarError('malformed', this.#entryName);
+        return true;
+      case 'g':
+        await this.#readSmall(header, this.#limits.maxPaxBytes, 'PAX header');
+        return true;
+      case 'L':
+        overrides.longName = await this.#readLongName(header);
+        return true;
+      case 'K':
+        overrides.longLink = await this.#readLongName(header);
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  async #readLongName(header: TarHeader): Promise<string> {
+    const bytes = await this.#readSmall(header, this.#limits.maxNameBytes + 1, 'name');
+    const end = bytes.indexOf(0);
+    return textOfBytes(end === -1 ? bytes : bytes.subarray(0, end));
+  }
+
+  async #readSmall({ sizeBytes }: TarHeader, maxBytes: number, what: string): Promise<Buffer> {
+    if (sizeBytes > maxBytes + tarBlockBytes) {
+      throw new LayerTooLargeError(`${what} is larger than ${maxBytes} bytes`, this.#entryName);
+    }
+    if (sizeBytes < 0) throw new InvalidTarError('malformed', this.#entryName);
+    const bytes = Buffer.from(await this.#source.read(sizeBytes));
+    if (bytes.length < sizeBytes || !(await this.#source.skip(padding(sizeBytes)))) throw this.#cut();
+    return bytes;
+  }
+
+  async #meet(header: TarHeader, overrides: HeaderOverrides, block: Buffer): Promise<TarEntry> {
+    const entry = tarEntry(header, overrides, this.#limits);
     this.#entryName = entry.name;
     this.#count += 1;
     if (this.#count > this.#limits.maxEntries) {
       throw new LayerTooLargeError(`more than ${this.#limits.maxEntries} entries`, entry.name);
     }
+    if (header.typeFlag === 'S') entry.oldSparse = await this.#readOldSparse(block);
+    entry.offsetBytes = this.#source.offset;
     return entry;
   }
 
-  /** Never rejects: a failure of the source ends the parser, whose reader then finds it here. */
-  async #feed(): Promise<void> {
-    try {
-      for await (const chunk of this.#source) {
-        if (this.#end.reached) continue;
-        if (this.#extract.destroyed) return;
-        await this.#write(chunk);
+  async #readOldSparse(block: Buffer): Promise<TarEntry['oldSparse']> {
+    const realSizeBytes = number(block, 483, 12) ?? -1;
+    const parts: SparsePart[] = [];
+    const add = (more: SparsePart[] | null): void => {
+      if (more === null || realSizeBytes < 0) throw new InvalidTarError('malformed', this.#entryName);
+      parts.push(...more);
+      if (parts.length > maxOldSparseParts) {
+        throw new LayerTooLargeError(`more than ${maxOldSparseParts} parts of a sparse file`, this.#entryName);
       }
-      this.#extract.end(null);
-    } catch (error) {
-      this.#sourceFailure = { error };
-      this.#extract.destroy(error as Error);
-    }
-  }
-
-  /** Resolves when the parser has met everything in the chunk, or has given up. */
-  async #write(chunk: Buffer): Promise<void> {
-    const offset = this.#offset;
-    this.#offset += chunk.length;
-    if (!this.#extract.write(chunk)) await settled(this.#extract);
-    this.#end.chunk(chunk, offset);
-  }
-
-  /** The source's failure comes first: the parser only repeats it. */
-  #explain(error: unknown): unknown {
-    if (this.#sourceFailure) return this.#sourceFailure.error;
-    if (!isParserError(error)) return error;
-    if (error.message.includes('exceeds max size'))
-      return new LayerTooLargeError('PAX header is too large', this.#entryName);
-    const problem = error.message === 'Unexpected end of data' ? 'cut' : 'malformed';
-    return new InvalidTarError(problem, this.#entryName, { cause: error });
-  }
-}
-
-function createExtract(): Extract {
-  // One chunk at a time: a write has ended when its entries have been met. Tars from before ustar have no magic.
-  const options = { highWaterMark: 1, allowUnknownFormat: true };
-  return extract(options);
-}
-
-function settled(parser: Extract): Promise<void> {
-  return new Promise((resolve) => {
-    if (parser.destroyed) return resolve();
-    const done = () => {
-      parser.off('drain', done);
-      parser.off('close', done);
-      resolve();
     };
-    parser.on('drain', done);
-    parser.on('close', done);
-  });
+    let isExtended = block[482] === 1;
+    add(oldSparseParts(block, 386, 4));
+    while (isExtended) {
+      const extension = await this.#source.read(tarBlockBytes);
+      if (extension.length < tarBlockBytes) throw this.#cut();
+      isExtended = extension[504] === 1;
+      add(oldSparseParts(extension, 0, 21));
+    }
+    return { realSizeBytes, parts };
+  }
+
+  #cut(): InvalidTarError {
+    return new InvalidTarError('cut', this.#entryName);
+  }
 }
 
-/** tar-stream throws plain errors with these texts. */
-function isParserError(error: unknown): error is Error {
-  return error instanceof Error && error.name === 'Error' && parserTexts.test(error.message);
+function isZeros(block: Buffer): boolean {
+  return block.length === tarBlockBytes ? isEmptyBlock(block) : block.every((byte) => byte === 0);
 }
 
-const parserTexts = /^(Unexpected end of data|Invalid (tar )?header|Header exceeds max size)/;
+/** How many zeros follow a body to fill its last block. */
+function padding(sizeBytes: number): number {
+  return (tarBlockBytes - (sizeBytes % tarBlockBytes)) % tarBlockBytes;
+}
