@@ -15,9 +15,13 @@ export interface BlobStore {
    * `sizeBytes` when the earlier worker died after its commit. One owner at a
    * time: the caller fences off the earlier one.
    *
+   * A blob that is made while it is written has no size beforehand: with `null`
+   * the commit takes whatever was written, up to 156 GiB, and a resume always
+   * begins at 0.
+   *
    * @throws {BlobStoreUnavailableError} backend refused or timed out; retry
    */
-  openUpload(key: StorageKey, sizeBytes: number, resume?: UploadState): Promise<Upload>;
+  openUpload(key: StorageKey, sizeBytes: number | null, resume?: UploadState): Promise<Upload>;
 
   /**
    * Opens the bytes from `fromByte` (0-based, default 0) to `toByte` (exclusive,
@@ -74,7 +78,8 @@ export interface Upload {
    * nothing when there is room, else a promise to wait for before the next
    * write. Never throws: a failure, also of an earlier write, rejects.
    *
-   * @throws {BlobSizeMismatchError} more than `sizeBytes`; nothing beyond is stored
+   * @throws {BlobSizeMismatchError} more than `sizeBytes`, or than an upload without a size may have; nothing beyond
+   * is stored
    * @throws {BlobStoreFullError} @throws {BlobStoreUnavailableError}
    * @throws {BlobUploadLostError} aborted, deleted or taken over
    */
@@ -88,7 +93,7 @@ export interface Upload {
    * tried again after a retryable error of its own; after a failed write only a
    * resume helps.
    *
-   * @throws {BlobSizeMismatchError} not exactly `sizeBytes` were written
+   * @throws {BlobSizeMismatchError} a size was given, and not exactly so many bytes were written
    */
   commit(): Promise<void>;
 
@@ -171,3 +176,6 @@ export class BlobSizeMismatchError extends Error {
     super(`upload of ${key}: expected ${expectedBytes} bytes, got ${actualBytes}`);
   }
 }
+
+/** So many bytes an upload may get whose size was not given: what S3 takes in parts of 16 MiB. */
+export const maxUnsizedBytes = 10_000 * 16 * 1024 * 1024;

@@ -10,6 +10,7 @@ export function checkRange({ fromByte = 0, toByte = Number.POSITIVE_INFINITY }: 
 }
 
 /** @throws {RangeError} a mistake of the caller */
-export function checkSize(sizeBytes: number): void {
+export function checkSize(sizeBytes: number | null): void {
+  if (sizeBytes === null) return;
   if (!Number.isSafeInteger(sizeBytes) || sizeBytes < 0) throw new RangeError(`no size of a blob: ${sizeBytes}`);
 }

@@ -29,11 +29,11 @@ const readBytes = 512 * 1024;
 export class FilesystemBlobStore implements BlobStore, BlobStoreListing, BlobStoreReadiness {
   constructor(private readonly rootFolder: string) {}
 
-  openUpload(key: StorageKey, sizeBytes: number, resume?: UploadState): Promise<Upload> {
+  openUpload(key: StorageKey, sizeBytes: number | null, resume?: UploadState): Promise<Upload> {
     return attempt(`the upload of ${key}`, async () => {
       const place = placeOf(this.rootFolder, key);
       checkSize(sizeBytes);
-      const resumed = resume === undefined ? null : await this.#resume(place, sizeBytes, resume);
+      const resumed = resume === undefined || sizeBytes === null ? null : await this.#resume(place, sizeBytes, resume);
       return resumed ?? startFilesystemUpload(place, sizeBytes);
     });
   }

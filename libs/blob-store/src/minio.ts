@@ -6,6 +6,7 @@ import {
   type BlobStoreReadiness,
   BlobUploadLostError,
   type ByteRange,
+  maxUnsizedBytes,
   type StoredBlob,
   type Upload,
   type UploadState,
@@ -17,6 +18,7 @@ import { BufferedUpload } from './minio/buffered-upload.js';
 import type { S3Address } from './minio/client.js';
 import { MultipartUpload } from './minio/multipart-upload.js';
 import { defaultRetryDelaysMs, retried } from './minio/retry.js';
+import { UnsizedUpload } from './minio/unsized-upload.js';
 import { checkStorageKey, type StorageKey } from './storage-key.js';
 
 export interface MinioOptions {
@@ -44,20 +46,13 @@ export class MinioBlobStore implements BlobStore, BlobStoreListing, BlobStoreRea
     this.#retryDelaysMs = retryDelaysMs;
   }
 
-  async openUpload(key: StorageKey, sizeBytes: number, resume?: UploadState): Promise<Upload> {
+  async openUpload(key: StorageKey, sizeBytes: number | null, resume?: UploadState): Promise<Upload> {
     checkStorageKey(key);
     checkSize(sizeBytes);
     await this.#prepare();
+    if (sizeBytes === null) return new UnsizedUpload(key, maxSinglePutBytes, (size) => this.#start(key, size));
     const resumed = resume === undefined ? null : await this.#resume(key, sizeBytes, resume);
-    if (resumed !== null) return resumed;
-    if (sizeBytes <= maxSinglePutBytes) {
-      return new BufferedUpload(this.#bucket, key, sizeBytes, this.#retryDelaysMs);
-    }
-    const uploadId = await this.#retried(async () => {
-      await this.#bucket.abortUploads(key);
-      return this.#bucket.startUpload(key);
-    });
-    return this.#multipart(key, sizeBytes, uploadId, partSizeFor(sizeBytes));
+    return resumed ?? this.#start(key, sizeBytes);
   }
 
   async open(key: StorageKey, range: ByteRange = {}, signal?: AbortSignal): Promise<Readable> {
@@ -97,6 +92,17 @@ export class MinioBlobStore implements BlobStore, BlobStoreListing, BlobStoreRea
     return this.#ready;
   }
 
+  async #start(key: StorageKey, sizeBytes: number | null): Promise<Upload> {
+    if (sizeBytes !== null && sizeBytes <= maxSinglePutBytes) {
+      return new BufferedUpload(this.#bucket, key, sizeBytes, this.#retryDelaysMs);
+    }
+    const uploadId = await this.#retried(async () => {
+      await this.#bucket.abortUploads(key);
+      return this.#bucket.startUpload(key);
+    });
+    return this.#multipart(key, sizeBytes, uploadId, partSizeFor(sizeBytes ?? maxUnsizedBytes));
+  }
+
   /** Goes on with the parts that the server has, or says that the blob is there; null when nothing is left. */
   async #resume(key: StorageKey, sizeBytes: number, resume: UploadState): Promise<Upload | null> {
     const { uploadId, partSizeBytes, safeBytes } = resume;
@@ -109,7 +115,13 @@ export class MinioBlobStore implements BlobStore, BlobStoreListing, BlobStoreRea
     return storedBytes === sizeBytes ? new CommittedUpload(key, sizeBytes, () => this.delete(key)) : null;
   }
 
-  #multipart(key: StorageKey, sizeBytes: number, uploadId: string, partSizeBytes: number, stored: StoredPart[] = []) {
+  #multipart(
+    key: StorageKey,
+    sizeBytes: number | null,
+    uploadId: string,
+    partSizeBytes: number,
+    stored: StoredPart[] = [],
+  ): Upload {
     const options = { partSizeBytes, windowParts, retryDelaysMs: this.#retryDelaysMs };
     return new MultipartUpload(this.#bucket, key, sizeBytes, uploadId, options, stored);
   }

@@ -16,6 +16,7 @@ export {
   removeContainers,
 } from './containers.js';
 export { type ContentContext, keepUploadMs, pullLeaseMs, pullOwner } from './context.js';
+export { type CreateImageOptions, createImage, type NewImage } from './create-image.js';
 export { describeManifests, imageConfigOf, type PublishedManifest } from './describe-image.js';
 export { fetchCancelTopic, interactivePatienceMs } from './end-pull.js';
 export {
@@ -74,6 +75,7 @@ export { type Discrepancies, reconcile } from './reconcile.js';
 export { type NewTag, type RemoveOptions, removeImage, tagImage } from './release.js';
 export { ImageConflictError, type ReleaseLine, type ReleaseReport } from './release-plan.js';
 export { createSecretBox, type SecretBox, SecretBoxError } from './secret-box.js';
+export { type StoredLayer, type StoreLayerOptions, storeLayer } from './store-layer.js';
 export { type DueWork, findDueWork, tendPulls } from './sweep.js';
 export {
   openUpstreams,

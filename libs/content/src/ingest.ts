@@ -24,7 +24,8 @@ export interface StoredObject {
 export interface IngestOptions {
   /** What the bytes must hash to; found out (as SHA-256) when not given. */
   digest?: Digest;
-  sizeBytes: number;
+  /** Found out when not given; then the upload cannot be resumed. */
+  sizeBytes?: number;
   /** Who writes, for instance `fetch:<worker>`. */
   owner: string;
   /** How long the bytes are kept when nobody comes back, 24 h when not given. */
@@ -43,7 +44,7 @@ export interface Ingest {
   /**
    * Nothing when there is room, else a promise to wait for. Never throws: a failure rejects.
    *
-   * @throws {BlobMismatchError} more bytes than announced
+   * @throws {BlobMismatchError} more bytes than announced, or than any blob may have
    */
   write(chunk: Buffer): void | Promise<void>;
   /** What a resume may count on, for `reportFetch`. */
@@ -64,7 +65,7 @@ export interface Ingest {
 export async function openIngest(context: ContentContext, options: IngestOptions): Promise<Ingest> {
   const { prisma } = context.database;
   const { digest, sizeBytes, owner, ttlMs = keepUploadMs, resume } = options;
-  if (resume !== undefined) {
+  if (resume !== undefined && sizeBytes !== undefined) {
     const left = await takeOverUpload(prisma, { storageKey: resume.storageKey, owner, ttlMs });
     if (left !== null) {
       const upload = await context.store.openUpload(resume.storageKey, sizeBytes, left.resumeState);
@@ -72,8 +73,9 @@ export async function openIngest(context: ContentContext, options: IngestOptions
     }
   }
   const storageKey = newStorageKey(digest);
-  await insertUpload(prisma, { storageKey, sizeBytes, owner, ttlMs });
-  return new BlobIngest(context, options, storageKey, await context.store.openUpload(storageKey, sizeBytes));
+  await insertUpload(prisma, { storageKey, sizeBytes: sizeBytes ?? 0, owner, ttlMs });
+  const upload = await context.store.openUpload(storageKey, sizeBytes ?? null);
+  return new BlobIngest(context, options, storageKey, upload);
 }
 
 class BlobIngest implements Ingest {
@@ -101,7 +103,8 @@ class BlobIngest implements Ingest {
       return Promise.reject(error);
     }
     this.#receivedBytes += chunk.length;
-    if (this.#receivedBytes > this.options.sizeBytes) return Promise.reject(this.#mismatch(undefined));
+    if (this.#receivedBytes > (this.options.sizeBytes ?? Number.POSITIVE_INFINITY))
+      return Promise.reject(this.#mismatch(undefined));
     this.#hash?.update(chunk);
     return this.upload.write(chunk);
   }
@@ -111,7 +114,7 @@ class BlobIngest implements Ingest {
   }
 
   async finish(): Promise<StoredObject> {
-    const { digest: expected, sizeBytes } = this.options;
+    const { digest: expected, sizeBytes = this.#receivedBytes } = this.options;
     if (this.#receivedBytes !== sizeBytes) await this.#refuse(undefined);
     const streamed = this.#hash === null ? undefined : this.#digest(this.#hash);
     if (streamed !== undefined && expected !== undefined && streamed !== expected) await this.#refuse(streamed);
@@ -143,7 +146,7 @@ class BlobIngest implements Ingest {
   /** Admitted, taken over, or swept; bytes that were committed after a sweep are known to nobody, and are to go. */
   async #leave(): Promise<void> {
     if (!this.#finished) return void (await this.upload.suspend());
-    const object = { storageKey: this.storageKey, sizeBytes: this.options.sizeBytes, reason: 'lost upload' };
+    const object = { storageKey: this.storageKey, sizeBytes: this.#receivedBytes, reason: 'lost upload' };
     await insertTombstone(this.context.database.prisma, object);
   }
 
@@ -155,7 +158,9 @@ class BlobIngest implements Ingest {
 
   #keep(progress?: { safeBytes: number; resumeState: Record<string, unknown> }): Promise<boolean> {
     const { owner, ttlMs = keepUploadMs } = this.options;
-    return keepUpload(this.context.database.prisma, { storageKey: this.storageKey, owner, ttlMs, progress });
+    const sizeBytes = this.options.sizeBytes ?? this.#receivedBytes;
+    const kept = { storageKey: this.storageKey, sizeBytes, owner, ttlMs, progress };
+    return keepUpload(this.context.database.prisma, kept);
   }
 
   async #readBack(): Promise<Digest> {
@@ -170,7 +175,7 @@ class BlobIngest implements Ingest {
   }
 
   #mismatch(digest: Digest | undefined): BlobMismatchError {
-    const { digest: expected, sizeBytes } = this.options;
+    const { digest: expected, sizeBytes = this.#receivedBytes } = this.options;
     const actual = { digest, sizeBytes: this.#receivedBytes };
     return new BlobMismatchError({ digest: expected, sizeBytes }, actual, this.offsetBytes > 0);
   }

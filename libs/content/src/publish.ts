@@ -36,8 +36,8 @@ export interface PublishedImage {
 }
 
 export interface PublishOptions {
-  /** What `docker events` calls it. */
-  action: 'pull' | 'load' | 'import' | 'create';
+  /** What `docker events` calls it; an image that is `made` here is told only by the names it gets. */
+  action: 'pull' | 'load' | 'import' | 'made';
   pullId?: string;
 }
 
@@ -132,7 +132,7 @@ async function linkRepositories(
   return await putRepositoryManifests(tx, links);
 }
 
-/** As Docker tells them: a pull by its reference, everything else by the image. */
+/** As Docker tells them: a pull by its reference, a load by the image, what is made here by its names as well. */
 function eventsOf(
   image: PublishedImage,
   { imageId, tags }: PublishResult,
@@ -140,8 +140,14 @@ function eventsOf(
   { action }: PublishOptions,
 ): NewEvent[] {
   const labels = graph.images.find(({ id }) => id === imageId)?.labels ?? {};
+  const told = { type: 'image', action, actorId: imageId, attributes: { ...labels, name: imageId } } as const;
+  if (action === 'load') return [told];
   if (action !== 'pull') {
-    return [{ type: 'image', action, actorId: imageId, attributes: { ...labels, name: imageId } }];
+    const tags: NewEvent[] = image.names.flatMap(({ repository, tag }) => {
+      const attributes = { ...labels, name: `${familiarRepository(repository)}:${tag}` };
+      return tag === undefined ? [] : [{ type: 'image', action: 'tag', actorId: imageId, attributes }];
+    });
+    return action === 'import' ? [...tags, told] : tags;
   }
   return image.names.map(({ repository, tag }) => {
     const name = familiarRepository(repository);

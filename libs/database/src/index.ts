@@ -154,6 +154,7 @@ export {
   type ManifestKind,
   type ManifestRow,
   putManifests,
+  setImageParent,
 } from './manifests.js';
 export { DatabaseNewerError, listPending, MigrationError, migrate } from './migrate.js';
 export { type ListedPull, listPulls } from './pull-list.js';

@@ -90,6 +90,13 @@ export async function putManifests(tx: Tx, graph: ManifestGraph): Promise<void> 
       on conflict do nothing`;
 }
 
+/** Says from which image an image here was made; of one that has gone by now nothing is said. */
+export async function setImageParent(tx: Tx, id: Digest, parentId: Digest): Promise<void> {
+  await tx.$executeRaw`
+    update image set parent_id = p.id from (select id from image where id = ${parentId} for key share) p
+     where image.id = ${id} and image.id <> p.id and image.parent_id is distinct from p.id`;
+}
+
 async function putImages(tx: Tx, images: readonly ImageRow[]): Promise<void> {
   if (images.length === 0) return;
   await tx.$executeRaw`

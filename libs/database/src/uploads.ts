@@ -33,11 +33,12 @@ export async function takeOverUpload(
 /** Keeps our upload for at least so long, and writes down how far it got. False when it is not ours any more. */
 export async function keepUpload(
   tx: Tx,
-  upload: { storageKey: string; owner: string; ttlMs: number; progress?: UploadProgress },
+  upload: { storageKey: string; sizeBytes?: number; owner: string; ttlMs: number; progress?: UploadProgress },
 ): Promise<boolean> {
   const state = upload.progress === undefined ? null : jsonbText(upload.progress.resumeState);
   const count = await tx.$executeRaw`
     update upload set expires_at = greatest(expires_at, ${afterMs(upload.ttlMs)}),
+           size_bytes = coalesce(${upload.sizeBytes ?? null}::bigint, size_bytes),
            resume_state = coalesce(${state}::jsonb, resume_state),
            safe_bytes = coalesce(${upload.progress?.safeBytes ?? null}::bigint, safe_bytes)
      where storage_key = ${upload.storageKey} and owner = ${upload.owner}`;

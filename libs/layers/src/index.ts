@@ -25,3 +25,4 @@ export { logicalSizeBytes, type TarEntry, type TarEntryType } from './tar-entry.
 export { TarReader } from './tar-reader.js';
 export { tarEnd, tarPadding, type WritableEntry, writeTarHeader } from './tar-writer.js';
 export { opaqueName, parseWhiteout, type Whiteout, whiteoutName } from './whiteout.js';
+export { ContentSizeError, type LayerItem, opaqueItem, whiteoutItem, writeLayer } from './write-layer.js';

@@ -39,6 +39,7 @@ export {
 } from './media-types.js';
 export { InvalidPlatformError, parseOciPlatform, parsePlatform } from './parse-platform.js';
 export { defaultPlatform, formatPlatform, matchesExactly, normalizePlatform, type Platform } from './platform.js';
+export { type ImageConfigDraft, printImageConfig } from './print-image-config.js';
 export {
   familiarReference,
   familiarRepository,

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import {
   BlobSizeMismatchError,
   BlobUploadLostError,
+  maxUnsizedBytes,
   type SafeState,
   type Upload,
   type UploadState,
@@ -21,7 +22,7 @@ import {
 } from './paths.js';
 
 /** A new upload; whatever was on its way under this key before is gone. */
-export async function startFilesystemUpload(place: BlobPlace, sizeBytes: number): Promise<Upload> {
+export async function startFilesystemUpload(place: BlobPlace, sizeBytes: number | null): Promise<Upload> {
   const { uploadFolder } = place;
   if ((await unless(['EEXIST', 'ENOENT'], () => mkdir(uploadFolder, folderMode))) === null) {
     await rm(uploadFolder, { recursive: true, force: true });
@@ -64,7 +65,7 @@ class FilesystemUpload implements Upload {
 
   constructor(
     private readonly place: BlobPlace,
-    private readonly sizeBytes: number,
+    private readonly sizeBytes: number | null,
     private readonly path: string,
     private readonly handle: FileHandle,
     readonly offsetBytes: number,
@@ -76,7 +77,7 @@ class FilesystemUpload implements Upload {
   write(chunk: Buffer): void | Promise<void> {
     if (this.#phase !== 'open') return Promise.reject(new BlobUploadLostError(this.place.key));
     this.#acceptedBytes += chunk.length;
-    if (this.#acceptedBytes > this.sizeBytes) return Promise.reject(this.#sizeMismatch());
+    if (this.#acceptedBytes > (this.sizeBytes ?? maxUnsizedBytes)) return Promise.reject(this.#sizeMismatch());
     return this.#file.append(chunk)?.catch((error) => this.#fail(error));
   }
 
@@ -118,7 +119,7 @@ class FilesystemUpload implements Upload {
     if (this.#phase === 'committed') return;
     if (this.#phase === 'ended') throw new BlobUploadLostError(this.place.key);
     await this.#file.flush();
-    if (this.#acceptedBytes !== this.sizeBytes) throw this.#sizeMismatch();
+    if (this.sizeBytes !== null && this.#acceptedBytes !== this.sizeBytes) throw this.#sizeMismatch();
     await this.handle.datasync();
     await moveIntoPlace(this.path, this.place);
     await this.#file.close();
@@ -127,7 +128,7 @@ class FilesystemUpload implements Upload {
   }
 
   #sizeMismatch(): BlobSizeMismatchError {
-    return new BlobSizeMismatchError(this.place.key, this.sizeBytes, this.#acceptedBytes);
+    return new BlobSizeMismatchError(this.place.key, this.sizeBytes ?? maxUnsizedBytes, this.#acceptedBytes);
   }
 
   #attempt(action: () => Promise<void>): Promise<void> {

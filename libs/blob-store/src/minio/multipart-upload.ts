@@ -1,4 +1,10 @@
-import { BlobSizeMismatchError, BlobUploadLostError, type SafeState, type Upload } from '../blob-store.js';
+import {
+  BlobSizeMismatchError,
+  BlobUploadLostError,
+  maxUnsizedBytes,
+  type SafeState,
+  type Upload,
+} from '../blob-store.js';
 import type { StorageKey } from '../storage-key.js';
 import type { S3Bucket, StoredPart } from './bucket.js';
 import { retried } from './retry.js';
@@ -33,22 +39,26 @@ export class MultipartUpload implements Upload {
   constructor(
     private readonly bucket: S3Bucket,
     private readonly key: StorageKey,
-    private readonly sizeBytes: number,
+    private readonly sizeBytes: number | null,
     private readonly uploadId: string,
     private readonly options: MultipartOptions,
     stored: readonly StoredPart[] = [],
   ) {
     this.#etags = stored.map((part) => part.etag);
     this.#partNumber = stored.length + 1;
-    this.offsetBytes = Math.min(stored.length * options.partSizeBytes, sizeBytes);
+    this.offsetBytes = Math.min(stored.length * options.partSizeBytes, this.#maxBytes);
     this.#acceptedBytes = this.offsetBytes;
+  }
+
+  get #maxBytes(): number {
+    return this.sizeBytes ?? maxUnsizedBytes;
   }
 
   write(chunk: Buffer): void | Promise<void> {
     if (this.#phase === 'ended') return Promise.reject(new BlobUploadLostError(this.key));
     if (this.#failure !== null) return Promise.reject(this.#failure.error);
     this.#acceptedBytes += chunk.length;
-    if (this.#acceptedBytes > this.sizeBytes) return Promise.reject(this.#sizeMismatch());
+    if (this.#acceptedBytes > this.#maxBytes) return Promise.reject(this.#sizeMismatch());
     const rest = this.#fill(chunk);
     if (this.#isPartFull()) return this.#spill(rest);
   }
@@ -57,7 +67,7 @@ export class MultipartUpload implements Upload {
     let parts = 0;
     while (this.#etags[parts] !== undefined) parts++;
     const { partSizeBytes } = this.options;
-    const safeBytes = Math.min(parts * partSizeBytes, this.sizeBytes);
+    const safeBytes = Math.min(parts * partSizeBytes, this.#acceptedBytes);
     return { safeBytes, state: { uploadId: this.uploadId, partSizeBytes, safeBytes } };
   }
 
@@ -143,9 +153,11 @@ export class MultipartUpload implements Upload {
   async #publish(): Promise<void> {
     if (this.#phase === 'committed') return;
     if (this.#phase === 'ended') throw new BlobUploadLostError(this.key);
+    // Without a size nobody knew which part would be the last.
+    if (this.sizeBytes === null && this.#filledBytes > 0) this.#sendFilled();
     await this.#settled();
     if (this.#failure !== null) throw this.#failure.error;
-    if (this.#acceptedBytes !== this.sizeBytes) throw this.#sizeMismatch();
+    if (this.sizeBytes !== null && this.#acceptedBytes !== this.sizeBytes) throw this.#sizeMismatch();
     this.#wasCompleting = true;
     await retried(this.options.retryDelaysMs, () => this.#complete(), this.#cancel.signal);
     this.#phase = 'committed';
@@ -156,12 +168,13 @@ export class MultipartUpload implements Upload {
     try {
       await this.bucket.completeUpload(this.key, this.uploadId, this.#etags);
     } catch (error) {
-      const isDone = error instanceof BlobUploadLostError && (await this.bucket.findSize(this.key)) === this.sizeBytes;
+      const isDone =
+        error instanceof BlobUploadLostError && (await this.bucket.findSize(this.key)) === this.#acceptedBytes;
       if (!isDone) throw error;
     }
   }
 
   #sizeMismatch(): BlobSizeMismatchError {
-    return new BlobSizeMismatchError(this.key, this.sizeBytes, this.#acceptedBytes);
+    return new BlobSizeMismatchError(this.key, this.#maxBytes, this.#acceptedBytes);
   }
 }
