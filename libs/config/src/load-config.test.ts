@@ -1,4 +1,6 @@
-import { resolve } from 'node:path';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { loadClientConfig } from './client-config.js';
 import { ConfigError } from './config-error.js';
 import { type Environment, loadConfig, loadServiceConfig } from './load-config.js';
@@ -192,16 +194,32 @@ describe('loadServiceConfig', () => {
 });
 
 describe('loadClientConfig', () => {
+  const nowhere = { XDG_CONFIG_HOME: '/nonexistent' };
+
   it.each([
     [undefined, 'http://127.0.0.1:2375'],
     ['', 'http://127.0.0.1:2375'],
     ['https://images.test/', 'https://images.test'],
   ])('ENTREPOT_URL=%s', (text, url) => {
-    expect(loadClientConfig({ ENTREPOT_URL: text })).toEqual({ url });
+    expect(loadClientConfig({ ...nowhere, ENTREPOT_URL: text })).toEqual({ url });
   });
 
   it.each(['images.test', 'tcp://127.0.0.1:2375', 'http://'])('refuses ENTREPOT_URL=%s', (text) => {
-    expect(() => loadClientConfig({ ENTREPOT_URL: text })).toThrow(ConfigError);
+    expect(() => loadClientConfig({ ...nowhere, ENTREPOT_URL: text })).toThrow(ConfigError);
+  });
+
+  it('takes from its file what the environment does not say', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'entrepot-client-'));
+    const file = join(folder, 'config.yaml');
+    writeFileSync(file, 'url: https://images.test\ntoken: t0ken\nca: /etc/ca.pem\n');
+    const env = { ENTREPOT_CONFIG: file };
+    expect(loadClientConfig(env)).toEqual({ url: 'https://images.test', token: 't0ken', caFile: '/etc/ca.pem' });
+    expect(loadClientConfig({ ...env, ENTREPOT_TOKEN: 'other' })).toMatchObject({ token: 'other' });
+    writeFileSync(file, 'url: https://images.test\ntokn: s3cret\n');
+    expect(() => loadClientConfig(env)).toThrow(ConfigError);
+    expect(() => loadClientConfig(env)).not.toThrow('s3cret');
+    rmSync(folder, { recursive: true });
+    expect(() => loadClientConfig(env)).toThrow('there is no such file');
   });
 });
 

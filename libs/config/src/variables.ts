@@ -28,7 +28,7 @@ export const variables = z.object({
 });
 
 /** Read by the command line, by docker-compose.yml and by the tests. */
-const readElsewhere = /^ENTREPOT_(URL|PORT|TEST_.*)$/;
+const readElsewhere = /^ENTREPOT_(URL|TOKEN|CA|CONFIG|PORT|TEST_.*)$/;
 
 /** What is set under our prefix and read by nobody: probably a typo, so the nearest name is offered. */
 export function warnings(names: readonly string[], referenced: ReadonlySet<string>): string[] {
