@@ -36,7 +36,11 @@ export class ApiClient {
   }
 
   /** @throws {ApiError} the server refused; @throws {ServerUnreachableError} nobody answers */
-  async call<E extends Endpoint>(endpoint: E, input: EndpointInput<E>, signal?: AbortSignal): Promise<EndpointOutput<E>> {
+  async call<E extends Endpoint>(
+    endpoint: E,
+    input: EndpointInput<E>,
+    signal?: AbortSignal,
+  ): Promise<EndpointOutput<E>> {
     const response = await this.#send(requestOf(endpoint, input), { signal });
     if (response.statusCode === 204) {
       await response.body.dump();
@@ -53,7 +57,7 @@ export class ApiClient {
   ): AsyncGenerator<ServerEvent<EndpointOutput<E>>> {
     const request = requestOf(endpoint, input);
     yield* serverEvents<EndpointOutput<E>>(async (lastEventId) => {
-      const headers = lastEventId === undefined ? {} : { 'last-event-id': lastEventId };
+      const headers: Record<string, string> = lastEventId === undefined ? {} : { 'last-event-id': lastEventId };
       return (await this.#send(request, { signal: options.signal, headers })).body;
     }, options);
   }
@@ -117,7 +121,14 @@ async function readProblem({ statusCode, headers, body }: Dispatcher.ResponseDat
     if (parsed.success) return parsed.data;
   }
   const detail = `the server answered ${statusCode}, which is not an answer of Entrepot's ${basePath}`;
-  return { type: 'about:blank', title: 'Unexpected answer', status: statusCode, detail, code: 'UNEXPECTED', retryable: false };
+  return {
+    type: 'about:blank',
+    title: 'Unexpected answer',
+    status: statusCode,
+    detail,
+    code: 'UNEXPECTED',
+    retryable: false,
+  };
 }
 
 /** The server refused, and said why. */

@@ -15,7 +15,7 @@ const triesWithoutEvent = 8;
 
 /**
  * Events of one connection after another: when one breaks off, the next is asked for what came after the last event.
- * Ends when the server ends an answer after an event named `end`.
+ * The caller stops when it has seen the last one.
  *
  * @throws what `connect` throws at first; later only after eight tries that brought nothing
  */
@@ -31,7 +31,6 @@ export async function* serverEvents<T>(
         failures = 0;
         lastEventId = event.id ?? lastEventId;
         yield event;
-        if (event.event === 'end') return;
       }
     } catch (error) {
       options.signal?.throwIfAborted();
@@ -68,5 +67,9 @@ function parseEvent<T>(block: string): ServerEvent<T> | null {
     fields[name] = [...(fields[name] ?? []), value];
   }
   if (!fields.data) return null;
-  return { id: fields.id?.at(-1), event: fields.event?.at(-1) ?? 'message', data: JSON.parse(fields.data.join('\n')) as T };
+  return {
+    id: fields.id?.at(-1),
+    event: fields.event?.at(-1) ?? 'message',
+    data: JSON.parse(fields.data.join('\n')) as T,
+  };
 }
