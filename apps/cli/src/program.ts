@@ -25,7 +25,7 @@ export async function runProgram(args: readonly string[], context: CommandContex
 export function createProgram(context: CommandContext): Command {
   const program = new Command('entrepot')
     .description('Lists, searches, pulls, removes, saves and loads container images through an Entrepot server.')
-    .version(version, '-v, --version', 'print the version of this command')
+    .version(version, '-V, --version', 'print the version of this command')
     .helpOption('-h, --help', 'explain a command')
     .addHelpText('after', environmentHelp)
     .showSuggestionAfterError()

@@ -7,13 +7,27 @@ import { addHistory } from './history.js';
 import { addImages } from './images.js';
 import { addInspect } from './inspect.js';
 import { addPrune } from './prune.js';
+import { addPull } from './pull.js';
 import { addPulls } from './pulls.js';
 import { addRmi } from './rmi.js';
 import { addTag } from './tag.js';
 
-const verbs = [addImages, addInspect, addHistory, addPulls, addTag, addRmi, addPrune, addDf, addEvents, addCompletion];
+/** Each adds its verb, in the order in which `--help` shows them. */
+const verbs: readonly ((program: Command, context: CommandContext) => void)[] = [
+  addImages,
+  addInspect,
+  addHistory,
+  addPull,
+  addPulls,
+  addTag,
+  addRmi,
+  addPrune,
+  addDf,
+  addEvents,
+  addCompletion,
+];
 
-/** All verbs, in the order in which `--help` shows them. */
+/** All verbs of the command. */
 export function addCommands(program: Command, context: CommandContext): void {
   for (const add of verbs) add(program, context);
 }

@@ -37,12 +37,11 @@ class Lines implements ProgressView {
   constructor(readonly stream: ProgressStream) {}
 
   update(transfers: readonly Transfer[]): void {
-    for (const { id, label, doneBytes, totalBytes, status } of transfers) {
-      const line = status || (doneBytes >= totalBytes ? 'Done' : 'Downloading');
+    for (const { id, label, totalBytes, status } of transfers) {
+      const line = status || `Downloading ${humanSize(totalBytes)}`;
       if (this.#said.get(id) === line) continue;
       this.#said.set(id, line);
-      const size = line === 'Downloading' ? ` ${humanSize(totalBytes)}` : '';
-      this.note(`${label}: ${line}${size}`);
+      this.note(`${label}: ${line}`);
     }
   }
 
