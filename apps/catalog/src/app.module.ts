@@ -19,6 +19,7 @@ import { UnsupportedController } from './docker-engine/unsupported.controller.js
 import { VersionController } from './docker-engine/version.controller.js';
 import { HealthController } from './health.controller.js';
 import { checkHandlers } from './platform/check-handlers.js';
+import { Idempotency } from './platform/idempotency.js';
 import { platform, platformControllers } from './platform/platform.js';
 import { type CatalogParts, providersOf } from './providers.js';
 import { PullService } from './pulls/pull-service.js';
@@ -49,7 +50,15 @@ export class AppModule {
     checkHandlers(platformControllers);
     return {
       module: AppModule,
-      providers: [...providersOf(parts), PullStarter, PullService, ArchiveService, ContainerService, LoadRelay],
+      providers: [
+        ...providersOf(parts),
+        Idempotency,
+        PullStarter,
+        PullService,
+        ArchiveService,
+        ContainerService,
+        LoadRelay,
+      ],
       controllers: [HealthController, ...dockerEngine, ...platform],
     };
   }

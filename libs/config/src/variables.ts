@@ -6,7 +6,12 @@ import * as values from './values.js';
 export const variables = z.object({
   // Where clients come in.
   ENTREPOT_LISTEN: values.listenAddress.default({ host: '127.0.0.1', port: 2375 }),
-  ENTREPOT_ALLOW_REMOTE: values.flag.default(false),
+  ENTREPOT_AUTH: values.word('auto', 'required').default('auto'),
+  ENTREPOT_ADMIN_TOKEN: values.secret.optional(),
+  ENTREPOT_TLS_CERT: z.string().optional(),
+  ENTREPOT_TLS_KEY: z.string().optional(),
+  ENTREPOT_TLS_CLIENT_CA: z.string().optional(),
+  ENTREPOT_TLS_CLIENT_ROLE: values.word('reader', 'operator', 'admin').optional(),
   ENTREPOT_LOG_LEVEL: values.word('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent').default('info'),
   // Where everything is kept.
   ENTREPOT_DATA_DIR: z.string().default('.entrepot'),

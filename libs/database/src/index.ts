@@ -97,6 +97,7 @@ export {
   type NewEvent,
   pageEvents,
 } from './events.js';
+export { answerKey, deleteOldKeys, dropKey, type KeyedRequest, takeKey, type UsedKey } from './idempotency-keys.js';
 export {
   findCreationTime,
   findImageDetail,
@@ -222,6 +223,15 @@ export { notify, type Signals, type WaitOptions, type Watch } from './signals.js
 export { findKnownKeys, listBlobsByKey } from './storage-keys.js';
 export { type ListedTag, listTagMoves, listTags, type TagMove } from './tag-list.js';
 export { type MovedTag, putRepositoryManifests, putTags, type TagTarget } from './tags.js';
+export {
+  deleteToken,
+  insertToken,
+  listTokens,
+  type TokenRole,
+  type TokenRow,
+  useToken,
+  useTokenNamed,
+} from './tokens.js';
 export {
   deleteTombstones,
   insertTombstone,

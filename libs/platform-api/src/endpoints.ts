@@ -1,8 +1,17 @@
 import { followEvents, listEvents } from './events.js';
 import { getImage, getImageHistory, listImages, pruneImages, removeImage, tagImage } from './images.js';
 import { cancelPull, followPull, getPull, listPulls, startPull } from './pulls.js';
+import {
+  changeRegistry,
+  createRegistry,
+  deleteRegistry,
+  getRegistry,
+  listRegistries,
+  testRegistry,
+} from './registries.js';
 import { getDiskUsage, getSystem } from './system.js';
 import { listTagMoves, listTags } from './tags.js';
+import { createToken, deleteToken, listTokens } from './tokens.js';
 
 /** All that the API can be asked; the keys are the operation ids of the OpenAPI document. */
 export const endpoints = {
@@ -23,4 +32,13 @@ export const endpoints = {
   cancelPull,
   listEvents,
   followEvents,
+  listRegistries,
+  getRegistry,
+  createRegistry,
+  changeRegistry,
+  deleteRegistry,
+  testRegistry,
+  createToken,
+  listTokens,
+  deleteToken,
 } as const;

@@ -7,6 +7,15 @@ export { openApiDocument } from './openapi.js';
 export { pageOf, pageQuery } from './page.js';
 export { type Problem, problem, problemType } from './problem.js';
 export { cancelPull, credential, failure, followPull, getPull, listPulls, startPull } from './pulls.js';
+export {
+  changeRegistry,
+  createRegistry,
+  deleteRegistry,
+  getRegistry,
+  listRegistries,
+  testRegistry,
+} from './registries.js';
 export { getDiskUsage, getSystem } from './system.js';
 export { listTagMoves, listTags } from './tags.js';
+export { createToken, deleteToken, listTokens } from './tokens.js';
 export { digest, platform, time } from './values.js';

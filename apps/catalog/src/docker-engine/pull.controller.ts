@@ -1,6 +1,5 @@
-import { Controller, Headers, Post, Query, Req, Res } from '@nestjs/common';
-import type { FastifyReply, FastifyRequest } from 'fastify';
-import { callerOf } from '../platform/caller.js';
+import { Controller, Headers, Post, Query, Res } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
 import { type PullQuery, parsePullRequest } from '../pulls/pull-request.js';
 import { PullService } from '../pulls/pull-service.js';
 import { closedSignal, sendMessages } from './message-stream.js';
@@ -15,11 +14,9 @@ export class PullController {
   async create(
     @Query() query: PullQuery,
     @Headers('x-registry-auth') auth: string | undefined,
-    @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const caller = callerOf(request).name;
-    const pull = { ...parsePullRequest(query), credential: parseRegistryAuth(auth), caller };
+    const pull = { ...parsePullRequest(query), credential: parseRegistryAuth(auth) };
     await sendMessages(reply, this.pulls.pull(pull, closedSignal(reply)));
   }
 }

@@ -2,8 +2,10 @@ import { PlatformEventsController } from './events.controller.js';
 import { PlatformImagesController } from './images.controller.js';
 import { OpenApiController } from './openapi.controller.js';
 import { PlatformPullsController } from './pulls.controller.js';
+import { RegistriesController } from './registries.controller.js';
 import { PlatformSystemController } from './system.controller.js';
 import { TagsController } from './tags.controller.js';
+import { TokensController } from './tokens.controller.js';
 
 /** The controllers that handle the endpoints of `libs/platform-api`. */
 export const platformControllers = [
@@ -12,6 +14,8 @@ export const platformControllers = [
   TagsController,
   PlatformPullsController,
   PlatformEventsController,
+  RegistriesController,
+  TokensController,
 ];
 
 /** Those, and what describes them. */

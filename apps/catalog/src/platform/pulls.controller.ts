@@ -34,10 +34,10 @@ export class PlatformPullsController {
   ) {}
 
   @Handles(startPull)
-  async start({ body, caller }: Call<typeof startPull>): Promise<Answer<typeof startPull>> {
+  async start({ body }: Call<typeof startPull>): Promise<Answer<typeof startPull>> {
     const reference = withDefaultTag(parseReference(body.reference));
     const platform = body.platform === undefined ? undefined : parsePlatform(body.platform);
-    const wanted = { reference, platform, credential: body.credential, caller: caller.name, unwatchedMs };
+    const wanted = { reference, platform, credential: body.credential, unwatchedMs };
     const { pullId } = await this.starter.start(wanted);
     return this.#get(pullId);
   }
@@ -67,9 +67,9 @@ export class PlatformPullsController {
   }
 
   @Handles(cancelPull)
-  async cancel({ params, caller }: Call<typeof cancelPull>): Promise<Answer<typeof cancelPull>> {
+  async cancel({ params }: Call<typeof cancelPull>): Promise<Answer<typeof cancelPull>> {
     await this.#get(params.id);
-    await cancel({ ...this.starter.content, database: this.database.as(caller.name) }, params.id);
+    await cancel(this.starter.content, params.id);
     return this.#get(params.id);
   }
 

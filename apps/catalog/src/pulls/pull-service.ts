@@ -22,8 +22,6 @@ const tagsAhead = 3;
 /** A pull with what lets it in. */
 export interface AuthorizedPull extends PullRequest {
   credential?: Credential;
-  /** In whose name. */
-  caller: string | null;
 }
 
 /** Starts pulls and tells their clients how they go, in dockerd's messages. */
@@ -66,8 +64,8 @@ export class PullService {
     return tags.map((tag) => ({ ...reference, tag }));
   }
 
-  async #start({ platform, credential, caller }: AuthorizedPull, reference: Reference): Promise<PullWatch> {
-    const { pullId, watcherId } = await this.starter.start({ reference, platform, credential, caller });
+  async #start({ platform, credential }: AuthorizedPull, reference: Reference): Promise<PullWatch> {
+    const { pullId, watcherId } = await this.starter.start({ reference, platform, credential });
     return new PullWatch(this.starter.content, pullId, watcherId);
   }
 
