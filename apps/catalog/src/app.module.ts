@@ -1,6 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { ArchiveService } from './archives/archive-service.js';
-import { LoadRelay } from './archives/load-relay.js';
+import { ArchiverRelay } from './archives/archiver-relay.js';
 import { ContainerService } from './containers/container-service.js';
 import { AbsentController } from './docker-engine/absent.controller.js';
 import { ContainersController } from './docker-engine/containers.controller.js';
@@ -57,7 +57,7 @@ export class AppModule {
         PullService,
         ArchiveService,
         ContainerService,
-        LoadRelay,
+        ArchiverRelay,
       ],
       controllers: [HealthController, ...dockerEngine, ...platform],
     };

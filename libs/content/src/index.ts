@@ -47,6 +47,7 @@ export {
 export { type Ingest, type IngestOptions, openIngest, type StoredObject } from './ingest.js';
 export { type LayerIndexIngest, openLayerIndex, openLayerIndexIngest } from './layer-index.js';
 export { leaseBlobs, releaseLeases, renewLeases } from './leasing.js';
+export { hasEnded, lookAtPull } from './look-at-pull.js';
 export { type PruneReport, PruneRunningError, pruneImages } from './prune-images.js';
 export {
   type PublishedImage,
@@ -56,6 +57,9 @@ export {
   publishImages,
 } from './publish.js';
 export { type PullPublication, publishPull } from './publish-pull.js';
+export { type DockerMessage, errorMessage, PullMessages, statusMessage } from './pull-messages.js';
+export { failureText, viewOf } from './pull-view.js';
+export { PullWatch } from './pull-watch.js';
 export {
   cancelPull,
   failPull,

@@ -1,9 +1,9 @@
+import { parseRegistryAuth } from '@entrepot/registry-client';
 import { Controller, Headers, Post, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { type PullQuery, parsePullRequest } from '../pulls/pull-request.js';
 import { PullService } from '../pulls/pull-service.js';
 import { closedSignal, sendMessages } from './message-stream.js';
-import { parseRegistryAuth } from './registry-auth.js';
 
 /** `docker pull`. */
 @Controller('images')

@@ -1,4 +1,4 @@
-import { cancelPull as cancel } from '@entrepot/content';
+import { cancelPull as cancel, hasEnded, lookAtPull } from '@entrepot/content';
 import {
   type Database,
   type ListedPull,
@@ -11,7 +11,6 @@ import { cancelPull, type EndpointOutput, followPull, getPull, listPulls, startP
 import { Controller, Inject } from '@nestjs/common';
 import { z } from 'zod';
 import { DATABASE } from '../providers.js';
-import { hasEnded, lookAtPull } from '../pulls/look-at-pull.js';
 import { PullStarter } from '../pulls/pull-starter.js';
 import type { Call } from './call.js';
 import { decodeCursor, pageFrom } from './cursor.js';

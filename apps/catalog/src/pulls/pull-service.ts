@@ -1,3 +1,12 @@
+import {
+  type DockerMessage,
+  errorMessage,
+  failureText,
+  PullMessages,
+  PullWatch,
+  statusMessage,
+  viewOf,
+} from '@entrepot/content';
 import { type Database, findManifestPlatform, type PullProgress } from '@entrepot/database';
 import {
   familiarReference,
@@ -10,11 +19,9 @@ import {
 import type { Credential, RegistryClient } from '@entrepot/registry-client';
 import { Inject, Injectable } from '@nestjs/common';
 import { DATABASE, REGISTRY_CLIENT } from '../providers.js';
-import { type DockerMessage, errorMessage, PullMessages, statusMessage } from './pull-messages.js';
-import { failureAnswer, failureText, isLateFailure, viewOf } from './pull-outcome.js';
+import { failureAnswer, isLateFailure } from './pull-outcome.js';
 import type { PullRequest } from './pull-request.js';
 import { PullStarter } from './pull-starter.js';
-import { PullWatch } from './pull-watch.js';
 
 /** Tags of one repository that are pulled side by side. */
 const tagsAhead = 3;
