@@ -1,6 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { ArchiveService } from './archives/archive-service.js';
 import { ArchiverRelay } from './archives/archiver-relay.js';
+import { BatchService } from './batches/batch-service.js';
 import { ContainerService } from './containers/container-service.js';
 import { AbsentController } from './docker-engine/absent.controller.js';
 import { ContainersController } from './docker-engine/containers.controller.js';
@@ -56,6 +57,7 @@ export class AppModule {
         PullStarter,
         PullService,
         ArchiveService,
+        BatchService,
         ContainerService,
         ArchiverRelay,
       ],

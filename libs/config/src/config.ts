@@ -43,6 +43,8 @@ export interface Config {
   internalSecret?: string;
   /** The file ENTREPOT_REGISTRIES names; empty when unset. */
   registries: readonly RegistryConfig[];
+  /** ENTREPOT_BLOB_CAPACITY: what the store may hold; unset = whatever the filesystem has. */
+  blobCapacityBytes?: number;
   /** ENTREPOT_COLLECT_AFTER. */
   collectAfterMs: number;
   /** ENTREPOT_LOG_LEVEL. */

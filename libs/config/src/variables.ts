@@ -18,6 +18,7 @@ export const variables = z.object({
   DATABASE_URL: values.url('postgres', 'postgresql').optional(),
   QUEUE_URL: values.url('redis', 'rediss', 'postgres', 'postgresql').optional(),
   BLOB_STORE_URL: values.url('file', 's3').optional(),
+  ENTREPOT_BLOB_CAPACITY: values.byteSize.optional(),
   ENTREPOT_COLLECT_AFTER: values.duration.default(3_600_000),
   // Secrets.
   ENTREPOT_SECRET_KEY: values.key.optional(),

@@ -1,5 +1,17 @@
 export { admitBlob, settleFetches, storeBytes } from './admit.js';
 export {
+  BacklogFullError,
+  BatchEndedError,
+  BatchNotFoundError,
+  cancelBatch,
+  createBatch,
+  getBatch,
+  pauseBatch,
+  resumeBatch,
+  retryBatch,
+  setBatchPriority,
+} from './batches.js';
+export {
   type Collection,
   collectOnce,
   deleteTombstones,
@@ -48,6 +60,15 @@ export { type Ingest, type IngestOptions, openIngest, type StoredObject } from '
 export { type LayerIndexIngest, openLayerIndex, openLayerIndexIngest } from './layer-index.js';
 export { leaseBlobs, releaseLeases, renewLeases } from './leasing.js';
 export { hasEnded, lookAtPull } from './look-at-pull.js';
+export {
+  endPlanning,
+  findManifestBytes,
+  freeBelow,
+  type PlanningRound,
+  type ResolvedItem,
+  savePlanningRound,
+  takeQueuedItems,
+} from './planning.js';
 export { type PruneReport, PruneRunningError, pruneImages } from './prune-images.js';
 export {
   type PublishedImage,
@@ -79,6 +100,7 @@ export { type Discrepancies, reconcile } from './reconcile.js';
 export { type NewTag, type RemoveOptions, removeImage, tagImage } from './release.js';
 export { ImageConflictError, type ReleaseLine, type ReleaseReport } from './release-plan.js';
 export { createSecretBox, type SecretBox, SecretBoxError } from './secret-box.js';
+export { startBatchItems, workerSilentMs } from './starting.js';
 export { type StoredLayer, type StoreLayerOptions, storeLayer } from './store-layer.js';
 export { type DueWork, findDueWork, tendPulls } from './sweep.js';
 export {

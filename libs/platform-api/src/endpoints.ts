@@ -1,3 +1,18 @@
+import {
+  cancelBatch,
+  changeBatch,
+  createBatch,
+  createBatchFromFile,
+  getBatch,
+  getBatchItem,
+  listBatches,
+  listBatchItems,
+  pauseBatch,
+  planPull,
+  resumeBatch,
+  retryBatch,
+  watchBatch,
+} from './batches.js';
 import { followEvents, listEvents } from './events.js';
 import { getImage, getImageHistory, listImages, pruneImages, removeImage, tagImage } from './images.js';
 import { cancelPull, followPull, getPull, listPulls, startPull } from './pulls.js';
@@ -30,6 +45,19 @@ export const endpoints = {
   getPull,
   followPull,
   cancelPull,
+  planPull,
+  createBatch,
+  createBatchFromFile,
+  listBatches,
+  getBatch,
+  watchBatch,
+  listBatchItems,
+  getBatchItem,
+  cancelBatch,
+  retryBatch,
+  pauseBatch,
+  resumeBatch,
+  changeBatch,
   listEvents,
   followEvents,
   listRegistries,

@@ -1,3 +1,21 @@
+export {
+  type BatchRequest,
+  batchRequest,
+  cancelBatch,
+  changeBatch,
+  createBatch,
+  createBatchFromFile,
+  getBatch,
+  getBatchItem,
+  listBatches,
+  listBatchItems,
+  maxBatchItems,
+  pauseBatch,
+  planPull,
+  resumeBatch,
+  retryBatch,
+  watchBatch,
+} from './batches.js';
 export { basePath, defineEndpoint, type Endpoint, type Role, roles, type Stream } from './define-endpoint.js';
 export { type EndpointInput, type EndpointOutput, type EndpointRequest, requestOf } from './endpoint-request.js';
 export { endpoints } from './endpoints.js';

@@ -1,3 +1,4 @@
+import { BatchesController } from './batches.controller.js';
 import { PlatformEventsController } from './events.controller.js';
 import { PlatformImagesController } from './images.controller.js';
 import { OpenApiController } from './openapi.controller.js';
@@ -13,6 +14,7 @@ export const platformControllers = [
   PlatformImagesController,
   TagsController,
   PlatformPullsController,
+  BatchesController,
   PlatformEventsController,
   RegistriesController,
   TokensController,
