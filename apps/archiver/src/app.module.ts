@@ -1,4 +1,5 @@
 import { type DynamicModule, Module } from '@nestjs/common';
+import { ContainersController } from './containers/containers.controller.js';
 import { HealthController } from './health.controller.js';
 import { LoadController } from './load/load.controller.js';
 import { type ArchiverParts, providersOf } from './providers.js';
@@ -10,7 +11,7 @@ export class AppModule {
     return {
       module: AppModule,
       providers: providersOf(parts),
-      controllers: [HealthController, LoadController],
+      controllers: [HealthController, LoadController, ContainersController],
     };
   }
 }

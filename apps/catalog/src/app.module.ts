@@ -1,9 +1,10 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { ArchiveService } from './archives/archive-service.js';
 import { ArchiverRelay } from './archives/archiver-relay.js';
-import { BatchService } from './batches/batch-service.js';
+import { LoadRelay } from './archives/load-relay.js';
 import { ContainerService } from './containers/container-service.js';
 import { AbsentController } from './docker-engine/absent.controller.js';
+import { ContainerFilesController } from './docker-engine/container-files.controller.js';
 import { ContainersController } from './docker-engine/containers.controller.js';
 import { EventsController } from './docker-engine/events.controller.js';
 import { ImageRemovalController } from './docker-engine/image-removal.controller.js';
@@ -20,7 +21,6 @@ import { UnsupportedController } from './docker-engine/unsupported.controller.js
 import { VersionController } from './docker-engine/version.controller.js';
 import { HealthController } from './health.controller.js';
 import { checkHandlers } from './platform/check-handlers.js';
-import { Idempotency } from './platform/idempotency.js';
 import { platform, platformControllers } from './platform/platform.js';
 import { type CatalogParts, providersOf } from './providers.js';
 import { PullService } from './pulls/pull-service.js';
@@ -39,6 +39,7 @@ const dockerEngine = [
   LoadController,
   EventsController,
   ContainersController,
+  ContainerFilesController,
   RuntimeController,
   AbsentController,
   UnsupportedController,
@@ -53,13 +54,12 @@ export class AppModule {
       module: AppModule,
       providers: [
         ...providersOf(parts),
-        Idempotency,
         PullStarter,
         PullService,
         ArchiveService,
-        BatchService,
-        ContainerService,
         ArchiverRelay,
+        ContainerService,
+        LoadRelay,
       ],
       controllers: [HealthController, ...dockerEngine, ...platform],
     };

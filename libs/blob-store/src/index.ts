@@ -6,7 +6,6 @@ export {
   type BlobStoreListing,
   type BlobStoreReadiness,
   BlobStoreRefusedError,
-  type BlobStoreSpace,
   BlobStoreUnavailableError,
   BlobUploadLostError,
   type ByteRange,

@@ -124,8 +124,7 @@ describe('chaos', () => {
   };
 
   const fetchSomething: Play = async (context, random, name) => {
-    const { fetch, fetchForBatches } = await findDueWork(context);
-    const due = [...fetch, ...fetchForBatches];
+    const due = (await findDueWork(context)).fetch;
     if (due.length > 0) await fetchOne(context, pick(due, random), name, random);
   };
 
@@ -189,9 +188,8 @@ describe('chaos', () => {
     for (let round = 0; round < 50; round++) {
       await tendPulls(context);
       const due = await findDueWork(context);
-      const fetches = [...due.fetch, ...due.fetchForBatches];
-      if (fetches.length + due.publish.length + due.resolve.length === 0) return;
-      for (const digest of fetches) await fetchOne(context, digest, 'last', random);
+      if (due.fetch.length + due.publish.length + due.resolve.length === 0) return;
+      for (const digest of due.fetch) await fetchOne(context, digest, 'last', random);
       for (const pullId of due.publish) await publishPull(context, pullId);
       for (const pullId of due.resolve) await cancelPull(context, pullId);
     }

@@ -43,7 +43,7 @@ export interface NewContainer {
 export interface ContainerLayer {
   digest: Digest;
   mediaType: string;
-  diffId: Digest;
+  sizeBytes: number;
 }
 
 const columns = Prisma.sql`
@@ -117,9 +117,8 @@ export async function insertContainer(tx: Tx, container: NewContainer): Promise<
 /** The layers below a container, lowest first. */
 export async function listContainerLayers(tx: Tx, id: string): Promise<ContainerLayer[]> {
   return await tx.$queryRaw<ContainerLayer[]>`
-    select l.blob_digest as digest, l.media_type as "mediaType",
-           c.image_config #>> array['rootfs', 'diff_ids', (l.position - 1)::text] as "diffId"
-      from container_layer l join container c on c.id = l.container_id
+    select l.blob_digest as digest, l.media_type as "mediaType", b.size_bytes::float8 as "sizeBytes"
+      from container_layer l join blob b on b.digest = l.blob_digest
      where l.container_id = ${id} order by l.position`;
 }
 

@@ -34,68 +34,6 @@ export {
   saveArchivePlan,
 } from './archives.js';
 export {
-  type BacklogBatch,
-  type BacklogItem,
-  countSlots,
-  countStarted,
-  deleteWorker,
-  keepWorker,
-  listBacklog,
-  saveVirtualTimes,
-  tryLockBacklog,
-} from './backlog.js';
-export {
-  type BatchItemRow,
-  batchBytes,
-  delayItems,
-  failItems,
-  type ItemState,
-  listAbandonedPulls,
-  listBatchItems,
-  listQueuedItems,
-  listRunningPulls,
-  nextQueuedItem,
-  type PlannedItem,
-  type QueuedItem,
-  retryItems,
-  saveItemPlans,
-  setItemPriority,
-  startItem,
-  stopItems,
-} from './batch-items.js';
-export {
-  expirePlannedManifests,
-  findKnownManifests,
-  keepManifests,
-  noteSpeed,
-  promisedBytes,
-  storedBytes,
-  sumBatchPlan,
-} from './batch-plans.js';
-export {
-  type BatchFilter,
-  type BatchPlan,
-  type BatchPriority,
-  type BatchRow,
-  type BatchState,
-  batchPriorities,
-  claimPlanning,
-  countUnfinishedItems,
-  deleteFinishedBatches,
-  findBatch,
-  finishBatches,
-  type HostPlan,
-  type ItemCounts,
-  insertBatch,
-  listBatches,
-  listUnplannedBatches,
-  lockBatch,
-  type NewBatch,
-  type NewBatchItem,
-  releasePlanning,
-  updateBatch,
-} from './batches.js';
-export {
   type ClaimedFetch,
   claimFetch,
   deleteFetch,
@@ -123,6 +61,14 @@ export {
   lockUnheldBlobs,
   unadmitObject,
 } from './blobs.js';
+export {
+  type ContainerEntryKind,
+  type ContainerEntryRow,
+  changeContainerEntries,
+  listContainerEntries,
+  markPrepared,
+  readInlineContents,
+} from './container-entries.js';
 export {
   AmbiguousContainerError,
   type ContainerFilter,
@@ -159,7 +105,6 @@ export {
   type NewEvent,
   pageEvents,
 } from './events.js';
-export { answerKey, deleteOldKeys, dropKey, type KeyedRequest, takeKey, type UsedKey } from './idempotency-keys.js';
 export {
   findCreationTime,
   findImageDetail,
@@ -242,10 +187,8 @@ export {
   finishPull,
   insertPull,
   joinPull,
-  leaveToWatchers,
   listDuePulls,
   lockPull,
-  lockPulls,
   lockWaitingPulls,
   type PullFailure,
   type PullKind,
@@ -287,15 +230,6 @@ export { notify, type Signals, type WaitOptions, type Watch } from './signals.js
 export { findKnownKeys, listBlobsByKey } from './storage-keys.js';
 export { type ListedTag, listTagMoves, listTags, type TagMove } from './tag-list.js';
 export { type MovedTag, putRepositoryManifests, putTags, type TagTarget } from './tags.js';
-export {
-  deleteToken,
-  insertToken,
-  listTokens,
-  type TokenRole,
-  type TokenRow,
-  useToken,
-  useTokenNamed,
-} from './tokens.js';
 export {
   deleteTombstones,
   insertTombstone,

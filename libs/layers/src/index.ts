@@ -19,10 +19,21 @@ export { LayerIndexWriter, layerIndexVersion, readLayerIndex } from './layer-ind
 export { defaultTarLimits, type LayerLimits, type Meter, type TarLimits, withinLimits } from './limits.js';
 export { type LayerEntries, MergedTree, type TreeEntry } from './merged-tree.js';
 export { readLayerFile, readLayerFiles } from './read-layer-files.js';
+export { joinPath, lastPart, parentPath, pathParts } from './resolve-path.js';
+export { expandSparse, isSparse } from './sparse.js';
 export { type LayerListener, type LayerSummary, summarizeLayer } from './summarize-layer.js';
 export type { TarBody } from './tar-body.js';
 export { logicalSizeBytes, type TarEntry, type TarEntryType } from './tar-entry.js';
 export { TarReader } from './tar-reader.js';
 export { tarEnd, tarPadding, type WritableEntry, writeTarHeader } from './tar-writer.js';
 export { opaqueName, parseWhiteout, type Whiteout, whiteoutName } from './whiteout.js';
+export {
+  comparePaths,
+  listChanges,
+  type MergedFile,
+  type NewFile,
+  type PathChange,
+  WritableTree,
+} from './writable-tree.js';
 export { ContentSizeError, type LayerItem, opaqueItem, whiteoutItem, writeLayer } from './write-layer.js';
+export type { FileAttributes, WrittenContent, WrittenEntry } from './written-entry.js';

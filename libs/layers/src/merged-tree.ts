@@ -7,6 +7,7 @@
 import { SymlinkLoopError } from './errors.js';
 import type { IndexEntry } from './index-entry.js';
 import { type LayerChanges, noChanges } from './layer-changes.js';
+import { joinPath as join, pathParts as parts, resolvePath } from './resolve-path.js';
 
 /** One name of the tree. */
 export interface TreeEntry {
@@ -33,8 +34,6 @@ interface Node {
   layer: number;
   children: Map<string, Node> | null;
 }
-
-const maxSymlinks = 255;
 
 /** Entries of one layer, from an index or from rows. */
 export type LayerEntries = AsyncIterable<IndexEntry> | Iterable<IndexEntry>;
@@ -79,26 +78,11 @@ export class MergedTree {
    * @throws {SymlinkLoopError} more than 255 symlinks
    */
   resolve(path: string, options: { keepLast?: boolean } = {}): string {
-    const missing = parts(path).reverse();
-    const done: string[] = [];
-    let symlinks = 0;
-    for (let part = missing.pop(); part !== undefined; part = missing.pop()) {
-      if (part === '..') {
-        done.pop();
-        continue;
-      }
-      done.push(part);
-      const isLast = missing.length === 0;
-      const node = isLast && options.keepLast ? null : this.#nodeAt(done.join('/'));
-      const target = node?.inode.entry.type === 'symlink' ? (node.inode.entry.linkTarget ?? '') : null;
-      if (target === null) continue;
-      symlinks += 1;
-      if (symlinks > maxSymlinks) throw new SymlinkLoopError(path);
-      if (target.startsWith('/')) done.length = 0;
-      else done.pop();
-      missing.push(...parts(target).reverse());
-    }
-    return done.join('/');
+    const symlinkAt = (at: string): string | null => {
+      const entry = this.#nodeAt(at)?.inode.entry;
+      return entry?.type === 'symlink' ? (entry.linkTarget ?? '') : null;
+    };
+    return resolvePath(symlinkAt, path, options);
   }
 
   /** What is in a directory, by name; null when there is no such directory. */
@@ -325,12 +309,4 @@ function treeEntry(path: string, { inode }: Node): TreeEntry {
 
 function sorted(children: ReadonlyMap<string, Node>): [string, Node][] {
   return [...children].sort(([a], [b]) => (a < b ? -1 : 1));
-}
-
-function parts(path: string): string[] {
-  return path.split('/').filter((part) => part !== '' && part !== '.');
-}
-
-function join(dir: string, name: string): string {
-  return dir === '' ? name : `${dir}/${name}`;
 }

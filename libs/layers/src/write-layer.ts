@@ -8,7 +8,7 @@ import { opaqueName, whiteoutName } from './whiteout.js';
 
 /** One entry of a layer to write. Texts stand for bytes (byte-text.ts). */
 export interface LayerItem {
-  /** Clean, without a closing slash, also of folders. `''` is the root. */
+  /** Clean; folders get a closing slash where they have none. `''` is the root. */
   path: string;
   type: TarEntryType;
   /** Permission bits with setuid, setgid and sticky. */
@@ -72,7 +72,7 @@ async function* pieces(items: AsyncIterable<LayerItem> | Iterable<LayerItem>): A
 }
 
 function headerOf({ path, type, linkTarget, device, xattrs, mtimeMs, ...owner }: LayerItem, sizeBytes: number): Buffer {
-  const name = type === 'directory' ? `${path === '' ? '.' : path}/` : path;
+  const name = type === 'directory' && !path.endsWith('/') ? `${path === '' ? '.' : path}/` : path;
   const wholeMs = Math.floor(mtimeMs / 1000) * 1000;
   const attributes = { linkTarget: linkTarget ?? null, device: device ?? null, xattrs: xattrs ?? {} };
   return writeTarHeader({ ...owner, ...attributes, name, type, sizeBytes, mtimeMs: wholeMs });

@@ -1,5 +1,5 @@
 export { chainIds } from './chain-id.js';
-export type { ContainerConfig, Healthcheck } from './container-config.js';
+export { type ContainerConfig, type Healthcheck, parseContainerConfig } from './container-config.js';
 export { type Descriptor, descriptorJson, InvalidManifestError, isAttestation, parseDescriptor } from './descriptor.js';
 export {
   type Digest,

@@ -12,7 +12,6 @@ export {
   RegistryUnreachableError,
   RepositoryUnknownError,
 } from './errors.js';
-export { parseRegistryAuth } from './registry-auth.js';
 export {
   type DownloadOptions,
   type FetchedManifest,

@@ -1,44 +1,27 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { type ArchiveEntry, type ArchiveSink, meterEntry, type StoredEntry } from '@entrepot/archive';
-import {
-  type ContentContext,
-  leaseBlobs,
-  openIngest,
-  releaseLeases,
-  renewLeases,
-  type StoredObject,
-} from '@entrepot/content';
-import { condemnUpload, keepUpload } from '@entrepot/database';
+import type { ContentContext, StoredObject } from '@entrepot/content';
 import { compressionMagicBytes, sniffCompression } from '@entrepot/layers';
 import { type Digest, digestAlgorithm } from '@entrepot/oci';
+import { Staging } from '../staging.js';
 
 /** Told how far each stored entry is. */
 export type OnEntryProgress = (entry: ArchiveEntry, storedBytes: number) => void;
 
-const keepMs = 30 * 60_000;
-
-/**
- * Where the blobs of one archive wait until it is known what they are for. Nobody sees them before; when nothing comes
- * of them, or when this process dies, they go.
- */
+/** Where the blobs of one archive wait until it is known what they are for. */
 export class LoadSink implements ArchiveSink {
-  /** Leases and uploads are in this name. */
-  readonly owner = `load:${randomUUID()}`;
-  readonly #objects = new Map<Digest, StoredObject>();
-  /** Every key that was written under, whatever became of it. */
-  readonly #keys = new Set<string>();
-  readonly #renewal: NodeJS.Timeout;
+  readonly #staging: Staging;
 
   constructor(
-    private readonly content: ContentContext,
+    content: ContentContext,
     private readonly onProgress: OnEntryProgress = () => {},
   ) {
-    this.#renewal = setInterval(() => void this.#keep().catch(() => {}), keepMs / 4);
+    this.#staging = new Staging(content, 'load');
   }
 
   /** What was stored and is no blob yet. */
   get objects(): readonly StoredObject[] {
-    return [...this.#objects.values()];
+    return this.#staging.objects;
   }
 
   async put(entry: ArchiveEntry, body: AsyncIterable<Buffer>): Promise<StoredEntry> {
@@ -55,48 +38,19 @@ export class LoadSink implements ArchiveSink {
 
   /** Keeps blobs that are here for as long as this sink lives; returns those that are not. */
   hold(digests: readonly Digest[]): Promise<Digest[]> {
-    return leaseBlobs(this.content, this.owner, digests, keepMs);
+    return this.#staging.hold(digests);
   }
 
   /** Lets go of everything; `published` are the objects that became blobs. */
-  async close(published: readonly StoredObject[] = []): Promise<void> {
-    clearInterval(this.#renewal);
-    const { prisma } = this.content.database;
-    for (const { storageKey } of published) this.#keys.delete(storageKey);
-    await Promise.all([...this.#keys].map((key) => condemnUpload(prisma, key, this.owner)));
-    await releaseLeases(this.content, this.owner);
+  close(published: readonly StoredObject[] = []): Promise<void> {
+    return this.#staging.close(published);
   }
 
-  async #store(entry: ArchiveEntry, body: AsyncIterable<Buffer>): Promise<StoredObject> {
+  #store(entry: ArchiveEntry, body: AsyncIterable<Buffer>): Promise<StoredObject> {
     const { sizeBytes, digest } = entry;
-    const ingest = await openIngest(this.content, {
-      digest: digest ?? undefined,
-      sizeBytes,
-      owner: this.owner,
-      ttlMs: keepMs,
-    });
-    this.#keys.add(ingest.storageKey);
-    let storedBytes = 0;
-    try {
-      for await (const chunk of body) {
-        const full = ingest.write(chunk);
-        if (full) await full;
-        storedBytes += chunk.length;
-        this.onProgress(entry, storedBytes);
-      }
-      const object = await ingest.finish();
-      if (!this.#objects.has(object.digest)) this.#objects.set(object.digest, object);
-      return object;
-    } catch (error) {
-      await ingest.abort().catch(() => {});
-      throw error;
-    }
-  }
-
-  async #keep(): Promise<void> {
-    const { prisma } = this.content.database;
-    await renewLeases(this.content, this.owner, keepMs);
-    for (const storageKey of this.#keys) await keepUpload(prisma, { storageKey, owner: this.owner, ttlMs: keepMs });
+    return this.#staging.store(body, { digest: digest ?? undefined, sizeBytes }, (storedBytes) =>
+      this.onProgress(entry, storedBytes),
+    );
   }
 }
 

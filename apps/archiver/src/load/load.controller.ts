@@ -1,11 +1,11 @@
-import { timingSafeEqual } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import { InvalidArchiveError } from '@entrepot/archive';
 import { InvalidImageError } from '@entrepot/content';
 import { isCodedError, parseOciPlatform } from '@entrepot/oci';
-import { Controller, Headers, Inject, Post, Query, Req, Res } from '@nestjs/common';
+import { Controller, Inject, Post, Query, Req, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { INTERNAL_SECRET, LOAD_PARTS } from '../providers.js';
+import { InternalGuard } from '../internal-guard.js';
+import { LOAD_PARTS } from '../providers.js';
 import { type LoadParts, loadArchive } from './load-archive.js';
 import { errorMessage, type LoadMessage } from './load-messages.js';
 
@@ -13,21 +13,17 @@ const falseValues = new Set(['', '0', 'no', 'false', 'none']);
 
 /** Where catalog sends uploaded archives. Answers with Docker's messages, failures among them. */
 @Controller('internal')
+@UseGuards(InternalGuard)
 export class LoadController {
-  constructor(
-    @Inject(LOAD_PARTS) private readonly parts: LoadParts,
-    @Inject(INTERNAL_SECRET) private readonly secret: string,
-  ) {}
+  constructor(@Inject(LOAD_PARTS) private readonly parts: LoadParts) {}
 
   @Post('load')
   async load(
-    @Headers('authorization') authorization: string | undefined,
     @Query('quiet') quiet: string | undefined,
     @Query('platform') platform: string | undefined,
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    if (!isSame(authorization ?? '', `Bearer ${this.secret}`)) return void (await reply.code(403).send());
     reply.hijack();
     const stream = new MessageStream(reply.raw);
     try {
@@ -67,9 +63,4 @@ class MessageStream {
     if (!this.response.headersSent) this.response.writeHead(200, { 'content-type': 'application/json' });
     this.response.end();
   }
-}
-
-function isSame(given: string, expected: string): boolean {
-  const [a, b] = [Buffer.from(given), Buffer.from(expected)];
-  return a.length === b.length && timingSafeEqual(a, b);
 }

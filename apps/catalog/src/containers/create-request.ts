@@ -91,7 +91,8 @@ export function describeContainer(
       StopSignal: config.StopSignal || image.StopSignal,
       StopTimeout: config.StopTimeout ?? image.StopTimeout,
       Shell: config.Shell ?? image.Shell,
-      Healthcheck: { ...image.Healthcheck, ...config.Healthcheck },
+      Healthcheck:
+        image.Healthcheck || config.Healthcheck ? { ...image.Healthcheck, ...config.Healthcheck } : undefined,
       OnBuild: null,
     },
     hostConfig: { ...HostConfig, NetworkMode: networkMode === 'default' ? 'bridge' : networkMode },

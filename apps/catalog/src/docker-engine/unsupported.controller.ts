@@ -6,7 +6,7 @@ import { discardBody } from './json-body.js';
 const swarmKinds = ['configs', 'nodes', 'secrets', 'services', 'tasks'];
 
 const posts = [
-  ...['containers/:name/update', 'commit', 'build', 'build/cancel', 'session', 'grpc'],
+  ...['containers/:name/update', 'build', 'build/cancel', 'session', 'grpc'],
   ...['exec/:id/start', 'exec/:id/resize', 'images/:name/push'],
   ...['networks/create', 'networks/:id/connect', 'networks/:id/disconnect', 'volumes/create'],
   ...[
@@ -18,15 +18,13 @@ const posts = [
   ...swarmKinds.flatMap((kind) => [`${kind}/create`, `${kind}/:id/update`]),
 ];
 const gets = [
-  ...['attach/ws', 'archive', 'changes', 'export'].map((what) => `containers/:name/${what}`),
+  'containers/:name/attach/ws',
   ...['exec/:id/json', 'plugins/privileges', 'swarm', 'swarm/unlockkey'],
   ...swarmKinds.flatMap((kind) => [kind, `${kind}/:id`]),
 ];
 
 const purposes: readonly [path: RegExp, what: string][] = [
   [/^\/(?:build|session|grpc)/, 'build images'],
-  [/^\/commit/, 'commit containers yet'],
-  [/^\/containers\/.*\/(?:archive|changes|export)/, 'look into containers yet'],
   [/^\/images\/.*\/push/, 'push images yet'],
   [/^\/networks/, 'make networks'],
   [/^\/volumes/, 'make volumes'],
@@ -47,7 +45,7 @@ export class UnsupportedController {
     return refuse(request);
   }
 
-  @Put(['volumes/:name', 'containers/:name/archive'])
+  @Put('volumes/:name')
   put(@Req() request: FastifyRequest): Promise<never> {
     return refuse(request);
   }

@@ -37,7 +37,6 @@ describe('a pull request', () => {
   });
 
   it.each([
-    [{ fromSrc: '-' }, 'importing a file system as an image is not supported yet'],
     [{}, 'Get "http:": http: no Host in request URL'],
     [{ fromImage: 'scratch', tag: '1' }, "'scratch' is a reserved name"],
     [{ fromImage: 'a/Bad' }, 'invalid reference format: repository name (a/Bad) must be lowercase'],

@@ -22,7 +22,6 @@ export interface PullRequest {
  */
 export function parsePullRequest(query: PullQuery): PullRequest {
   const [image, tag, platform] = [one(query.fromImage), one(query.tag), one(query.platform)];
-  if (one(query.fromSrc) !== '') throw new EngineError(501, 'importing a file system as an image is not supported yet');
   if (image === '') throw new EngineError(500, 'Get "http:": http: no Host in request URL');
   const named = parseReference(image);
   if (image === 'scratch') throw new EngineError(403, "'scratch' is a reserved name");

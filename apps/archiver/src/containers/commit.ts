@@ -1,0 +1,102 @@
+import { randomUUID } from 'node:crypto';
+import { type ContentContext, containerEvent, createImage, releaseLeases, storeLayer } from '@entrepot/content';
+import { insertEvents } from '@entrepot/database';
+import { analyseLayer, type JobQueue, publishPull } from '@entrepot/jobs';
+import {
+  type ContainerConfig,
+  type Descriptor,
+  type Digest,
+  familiarReference,
+  type ImageConfig,
+  parseContainerConfig,
+  parseImageConfig,
+  platformOf,
+  printImageConfig,
+  type Reference,
+  repositoryName,
+} from '@entrepot/oci';
+import type { OpenContainer } from './container-trees.js';
+import { archiveOwnLayer } from './tree-archive.js';
+
+/** What a commit is told. */
+export interface CommitRequest {
+  /** None: the image gets no name. */
+  name: Reference | null;
+  comment: string;
+  author: string;
+  /** Changes the container's config on its way into the image's. */
+  change(config: ContainerConfig): ContainerConfig;
+}
+
+/** What committing needs. */
+export interface CommitParts {
+  content: ContentContext;
+  queue: JobQueue;
+}
+
+/** Makes an image of a container: the layers below, and its own one on top when anything was changed. */
+export async function commitContainer(
+  { content, queue }: CommitParts,
+  opened: OpenContainer,
+  { name, comment, author, change }: CommitRequest,
+): Promise<Digest> {
+  const owner = `commit:${randomUUID()}`;
+  try {
+    const base = parseImageConfig(Buffer.from(JSON.stringify(opened.container.imageConfig)));
+    const changed = opened.tree.entries().some(({ path }) => path !== '');
+    const own = changed ? await storeLayer(content, archiveOwnLayer(content, opened), { owner }) : null;
+    const config = describe(opened, base, own?.diffId ?? null, { comment, author, change });
+    const layers = [...opened.layers, ...(own ? [own.descriptor] : [])];
+    const { imageId, duePulls } = await publish(content, opened, { config, layers, name, owner, comment });
+    await queue.enqueueMany(
+      publishPull,
+      [...duePulls, ...(own?.duePulls ?? [])].map((pullId) => ({ pullId })),
+    );
+    if (own) await queue.enqueueMany(analyseLayer, [{ digest: own.descriptor.digest }]);
+    return imageId;
+  } finally {
+    await releaseLeases(content, owner);
+  }
+}
+
+async function publish(
+  content: ContentContext,
+  { container }: OpenContainer,
+  {
+    config,
+    layers,
+    name,
+    owner,
+    comment,
+  }: { config: Buffer; layers: readonly Descriptor[]; name: Reference | null; owner: string; comment: string },
+): Promise<{ imageId: Digest; duePulls: string[] }> {
+  const names = name === null ? [] : [{ repository: repositoryName(name), tag: name.tag ?? 'latest' }];
+  const image = { config, layers, names, parentId: container.imageId };
+  const made = await createImage(content, image, { action: 'made', owner });
+  const told = { comment, imageID: made.imageId, imageRef: name === null ? '' : familiarReference(name) };
+  await insertEvents(content.database.prisma, [containerEvent(container, 'commit', told)]);
+  return made;
+}
+
+/** The image's document: that of the image below, with the container's config and one more line of history. */
+function describe(
+  { container }: OpenContainer,
+  base: ImageConfig,
+  diffId: Digest | null,
+  { comment, author, change }: Omit<CommitRequest, 'name'>,
+): Buffer {
+  const created = new Date();
+  const { os, architecture, variant, osVersion, osFeatures } = platformOf(base);
+  const config = parseContainerConfig(container.config, (reason) => new Error(reason));
+  const { Image: _, Hostname: __, Domainname: ___, ...kept } = config;
+  const command = Array.isArray(container.config.Cmd) ? (container.config.Cmd as string[]).join(' ') : '';
+  return printImageConfig({
+    ...{ os, architecture, variant, osVersion, osFeatures, created, author },
+    config: change(kept),
+    diffIds: [...base.diffIds, ...(diffId === null ? [] : [diffId])],
+    history: [
+      ...base.history,
+      { created: created.toISOString(), createdBy: command, author, comment, emptyLayer: diffId === null },
+    ],
+  });
+}

@@ -1,0 +1,127 @@
+import { admitBlob, type ContentContext, containerEvent, type StoredObject } from '@entrepot/content';
+import {
+  ContainerNotFoundError,
+  type ContainerRow,
+  changeContainerEntries,
+  getContainer,
+  insertEvents,
+  listContainerEntries,
+  listContainerLayers,
+  lockContainer,
+  markPrepared,
+  readInlineContents,
+  type Tx,
+} from '@entrepot/database';
+import { bytesOfText, type MergedTree, pathParts, WritableTree, type WrittenEntry } from '@entrepot/layers';
+import type { Descriptor } from '@entrepot/oci';
+import type { BaseTrees } from './base-trees.js';
+import { entryOfRow, rowOfEntry } from './entry-rows.js';
+import { makeDirectories } from './make-directories.js';
+
+/** A container with what it shows. */
+export interface OpenContainer {
+  container: ContainerRow;
+  /** The layers of its image, lowest first; in the tree below, `layer` of an entry is the place here. */
+  layers: readonly Descriptor[];
+  below: MergedTree;
+  tree: WritableTree;
+}
+
+/** A change to a container's tree. */
+export interface ContainerChange {
+  /** Becomes blobs in the same transaction. */
+  objects: readonly StoredObject[];
+  /** Changes the tree; may be called again. */
+  apply(opened: OpenContainer): void;
+  /** What `docker events` calls it. */
+  action: string;
+}
+
+/** Opens containers, and changes them: each change is one transaction, and all see the ones before it. */
+export class ContainerTrees {
+  constructor(
+    private readonly content: ContentContext,
+    private readonly bases: BaseTrees,
+  ) {}
+
+  /** @throws {ContainerNotFoundError} @throws {LayerUnusableError} */
+  async open(text: string): Promise<OpenContainer> {
+    const { prisma } = this.content.database;
+    const container = await getContainer(prisma, text);
+    const below = await this.#below(container.id);
+    if (!container.prepared) await this.#prepare(container.id, below);
+    return this.#assemble(prisma, container, below);
+  }
+
+  /**
+   * Changes what a container shows: all of it, or nothing. Two changes at once come one after the other.
+   *
+   * @throws {ContainerNotFoundError} it went
+   */
+  async change(
+    { container: { id }, ...below }: OpenContainer,
+    { objects, apply, action }: ContainerChange,
+  ): Promise<void> {
+    await this.content.database.transaction(async (tx) => {
+      const container = await lockContainer(tx, id);
+      if (container === null) throw new ContainerNotFoundError(id);
+      const opened = await this.#assemble(tx, container, below);
+      apply(opened);
+      for (const object of objects) await admitBlob(tx, object);
+      await keep(tx, id, opened.tree);
+      await insertEvents(tx, [containerEvent(container, action)]);
+    });
+  }
+
+  async #below(id: string): Promise<Below> {
+    const layers = await listContainerLayers(this.content.database.prisma, id);
+    return { layers, below: await this.bases.get(layers.map(({ digest }) => digest)) };
+  }
+
+  async #assemble(tx: Tx, container: ContainerRow, { layers, below }: Below): Promise<OpenContainer> {
+    const rows = await listContainerEntries(tx, container.id);
+    return { container, layers, below, tree: new WritableTree(below, rows.map(entryOfRow)) };
+  }
+
+  /** Makes the working directory and the mount points, as a daemon does when it creates a container. */
+  async #prepare(id: string, below: Below): Promise<void> {
+    await this.content.database.transaction(async (tx) => {
+      const container = await lockContainer(tx, id);
+      if (container === null || container.prepared) return;
+      const { tree } = await this.#assemble(tx, container, below);
+      const { WorkingDir, Volumes } = container.config as { WorkingDir?: string; Volumes?: object | null };
+      const createdMs = Date.parse(container.createdAt);
+      for (const path of [WorkingDir ?? '', ...Object.keys(Volumes ?? {})]) {
+        const clean = pathParts(path);
+        if (clean.length > 0 && !clean.includes('..')) makeDirectories(tree, clean.join('/'), createdMs);
+      }
+      await keep(tx, id, tree);
+      await markPrepared(tx, id);
+    });
+  }
+}
+
+type Below = Pick<OpenContainer, 'layers' | 'below'>;
+
+async function keep(tx: Tx, id: string, tree: WritableTree): Promise<void> {
+  const { put, dropped } = tree.touched();
+  const rows = await withContents(tx, id, put);
+  await changeContainerEntries(tx, id, {
+    dropped: dropped.map(bytesOfText),
+    put: rows.map(rowOfEntry),
+    sizeBytes: tree.sizeBytes(),
+  });
+}
+
+/** A name that is new for a file, or a file with another time, needs the bytes that an earlier row has. */
+async function withContents(tx: Tx, id: string, entries: readonly WrittenEntry[]): Promise<WrittenEntry[]> {
+  const kept = entries.flatMap(({ content }) => (content?.kind === 'kept' ? content.path : []));
+  if (kept.length === 0) return [...entries];
+  const bytes = await readInlineContents(tx, id, kept.map(bytesOfText));
+  const contents = new Map(kept.map((path, index) => [path, bytes[index] ?? Buffer.alloc(0)]));
+  return entries.map((entry) =>
+    entry.content?.kind === 'kept'
+      ? { ...entry, content: { kind: 'inline', bytes: contents.get(entry.content.path) ?? Buffer.alloc(0) } }
+      : entry,
+  );
+}

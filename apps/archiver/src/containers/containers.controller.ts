@@ -1,0 +1,201 @@
+import { Readable } from 'node:stream';
+import { containerEvent } from '@entrepot/content';
+import { insertEvents } from '@entrepot/database';
+import { bytesOfText } from '@entrepot/layers';
+import { type Digest, parsePlatform, parseReference, type Reference } from '@entrepot/oci';
+import {
+  Controller,
+  Get,
+  Head,
+  Inject,
+  Param,
+  Post,
+  Put,
+  Query,
+  Req,
+  Res,
+  UseFilters,
+  UseGuards,
+} from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { InternalGuard } from '../internal-guard.js';
+import { LOAD_PARTS } from '../providers.js';
+import { applyChanges } from './apply-changes.js';
+import { BaseTrees } from './base-trees.js';
+import { commitContainer } from './commit.js';
+import { ContainerTrees, type OpenContainer } from './container-trees.js';
+import { ContainerErrorFilter } from './error-filter.js';
+import { ContainerPathError } from './errors.js';
+import { findOwner } from './find-owner.js';
+import { type ImportParts, importImage } from './import-image.js';
+import { openUrl } from './open-url.js';
+import { findPath, findTarget, statHeader } from './paths.js';
+import { stageArchive } from './stage-archive.js';
+import { StagedContent } from './staged-content.js';
+import { archiveFiles } from './tree-archive.js';
+import { unpack } from './unpack.js';
+
+type QueryValues = Readonly<Record<string, string | string[] | undefined>>;
+
+/** What of Docker's API looks into containers, or makes images of tars; catalog passes the requests on as they are. */
+@Controller('internal')
+@UseGuards(InternalGuard)
+@UseFilters(ContainerErrorFilter)
+export class ContainersController {
+  readonly #trees: ContainerTrees;
+
+  constructor(@Inject(LOAD_PARTS) private readonly parts: ImportParts) {
+    this.#trees = new ContainerTrees(parts.content, new BaseTrees(parts.content, parts.queue));
+  }
+
+  @Head('containers/:name/archive')
+  async stat(@Param('name') name: string, @Query() query: QueryValues, @Res() reply: FastifyReply): Promise<void> {
+    const opened = await this.#trees.open(name);
+    const found = findPath(opened, pathIn(query), name);
+    await reply.header('x-docker-container-path-stat', statHeader(opened, found)).send();
+  }
+
+  /** `docker cp` out of a container. */
+  @Get('containers/:name/archive')
+  async read(@Param('name') name: string, @Query() query: QueryValues, @Res() reply: FastifyReply): Promise<void> {
+    const opened = await this.#trees.open(name);
+    const found = findPath(opened, pathIn(query), name);
+    const { path } = found.file;
+    const tar = archiveFiles(this.parts.content, opened, opened.tree.walk(path), (below) =>
+      renamed(below, path, found.name),
+    );
+    await this.#tell(opened, 'archive-path');
+    void reply
+      .headers({ 'content-type': 'application/x-tar', 'x-docker-container-path-stat': statHeader(opened, found) })
+      .send(Readable.from(tar));
+  }
+
+  /** `docker cp` into a container. */
+  @Put('containers/:name/archive')
+  async write(
+    @Param('name') name: string,
+    @Query() query: QueryValues,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const opened = await this.#trees.open(name);
+    const path = pathIn(query);
+    findTarget(opened, path, name);
+    const owner = isTrue(query.copyUIDGID) ? await findOwner(this.parts.content, opened) : undefined;
+    const content = new StagedContent(this.parts.content);
+    let isKept = false;
+    try {
+      const entries = await stageArchive(request.raw, content);
+      const options = { keepKinds: isTrue(query.noOverwriteDirNonDir), owner };
+      await this.#trees.change(opened, {
+        objects: content.objects,
+        action: 'extract-to-dir',
+        apply: (now) => unpack(now.tree, findTarget(now, path, name), entries, { ...options, nowMs: Date.now() }),
+      });
+      isKept = true;
+    } finally {
+      await content.close(isKept ? content.objects : []);
+    }
+    await reply.code(200).send();
+  }
+
+  /** `docker diff`. */
+  @Get('containers/:name/changes')
+  async changes(@Param('name') name: string, @Res() reply: FastifyReply): Promise<void> {
+    const { tree } = await this.#trees.open(name);
+    const kinds = { changed: 0, added: 1, deleted: 2 };
+    const changes = tree.changes().map(({ path, kind }) => ({ Path: `/${readable(path)}`, Kind: kinds[kind] }));
+    const body = changes.length > 0 ? changes : null;
+    await reply.header('content-type', 'application/json').send(`${JSON.stringify(body)}\n`);
+  }
+
+  /** `docker export`. */
+  @Get('containers/:name/export')
+  async export(@Param('name') name: string, @Res() reply: FastifyReply): Promise<void> {
+    const opened = await this.#trees.open(name);
+    const files = function* () {
+      for (const file of opened.tree.walk()) if (file.path !== '') yield file;
+    };
+    const tar = archiveFiles(this.parts.content, opened, files(), (path) => path);
+    await this.#tell(opened, 'export');
+    void reply.header('content-type', 'application/octet-stream').send(Readable.from(tar));
+  }
+
+  @Post('commit')
+  async commit(@Query() query: QueryValues, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    request.raw.resume();
+    const changes = all(query.changes)
+      .flatMap((change) => change.split('\n'))
+      .filter((line) => line.trim() !== '');
+    // Checked before anything is opened.
+    applyChanges({}, changes);
+    const opened = await this.#trees.open(one(query.container));
+    const id = await commitContainer(this.parts, opened, {
+      name: readName(one(query.repo), one(query.tag)),
+      comment: one(query.comment),
+      author: one(query.author),
+      change: (config) => applyChanges(config, changes),
+    });
+    await reply
+      .code(201)
+      .header('content-type', 'application/json')
+      .send(`${JSON.stringify({ Id: id })}\n`);
+  }
+
+  /** `docker import`: of the body, or of what is at an address. */
+  @Post('import')
+  async import(@Query() query: QueryValues, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const from = one(query.fromSrc);
+    const platform = one(query.platform);
+    const gone = new AbortController();
+    reply.raw.once('close', () => gone.abort());
+    const wanted = {
+      name: readName(one(query.repo), one(query.tag)),
+      platform: platform === '' ? null : parsePlatform(platform.toLowerCase()),
+      message: one(query.message) || `Imported from ${from}`,
+      changes: all(query.changes),
+    };
+    applyChanges({}, wanted.changes);
+    const source =
+      from === '-' ? request.raw : await openUrl(from.includes('://') ? from : `http://${from}`, gone.signal);
+    const id: Digest = await importImage(this.parts, source, wanted);
+    const head = from === '-' ? [] : [{ status: `Downloading from ${from}` }];
+    const messages = [...head, { status: id }].map((message) => `${JSON.stringify(message)}\r\n`).join('');
+    await reply.code(200).header('content-type', 'application/json').send(messages);
+  }
+
+  #tell({ container }: OpenContainer, action: string): Promise<void> {
+    return insertEvents(this.parts.content.database.prisma, [containerEvent(container, action)]);
+  }
+}
+
+/** The names of a directory's content begin with what the client called it. */
+function renamed(path: string, top: string, name: string): string {
+  if (path === top) return name;
+  const rest = top === '' ? path : path.slice(top.length + 1);
+  return name === '/' ? `/${rest}` : `${name}/${rest}`;
+}
+
+function pathIn(query: QueryValues): string {
+  const path = one(query.path);
+  if (path === '') throw new ContainerPathError(400, 'bad parameter: pathcannot be empty');
+  return path;
+}
+
+function readName(repository: string, tag: string): Reference | null {
+  if (repository === '') return null;
+  const name = parseReference(repository);
+  return tag === '' ? name : parseReference(`${repository}:${tag}`);
+}
+
+/** Bytes that are no text are shown as JSON has them in Go. */
+function readable(path: string): string {
+  return bytesOfText(path).toString('utf8');
+}
+
+const one = (value: QueryValues[string]): string => (Array.isArray(value) ? value[0] : value) ?? '';
+
+const all = (value: QueryValues[string]): string[] => (value === undefined ? [] : [value].flat());
+
+const isTrue = (value: QueryValues[string]): boolean =>
+  !['', '0', 'no', 'false', 'none'].includes(one(value).toLowerCase());

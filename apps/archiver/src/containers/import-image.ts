@@ -1,0 +1,111 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { PassThrough, type Readable } from 'node:stream';
+import { type ContentContext, createImage, releaseLeases, type StoredLayer, storeLayer } from '@entrepot/content';
+import { analyseLayer, type JobQueue, publishPull } from '@entrepot/jobs';
+import {
+  asCorruptStream,
+  CorruptStreamError,
+  decompressed,
+  defaultTarLimits,
+  InvalidTarError,
+  layerEntry,
+  TarReader,
+  withinLimits,
+} from '@entrepot/layers';
+import {
+  type Digest,
+  defaultPlatform,
+  type Platform,
+  printImageConfig,
+  type Reference,
+  repositoryName,
+} from '@entrepot/oci';
+import { applyChanges } from './apply-changes.js';
+import { ContainerPathError } from './errors.js';
+
+/** What an import is told. */
+export interface ImportRequest {
+  name: Reference | null;
+  platform: Platform | null;
+  message: string;
+  changes: readonly string[];
+}
+
+/** What importing needs. */
+export interface ImportParts {
+  content: ContentContext;
+  queue: JobQueue;
+}
+
+/**
+ * Makes an image of one layer out of a tar. The layer is the plain tar as it came, whatever is in it.
+ *
+ * @throws {ContainerPathError} a change that is none, or bytes that are no tar
+ */
+export async function importImage(
+  { content, queue }: ImportParts,
+  source: Readable,
+  { name, platform, message, changes }: ImportRequest,
+): Promise<Digest> {
+  const config = applyChanges({}, changes);
+  const owner = `import:${randomUUID()}`;
+  try {
+    const layer = await storeTar(content, source, owner);
+    const created = new Date();
+    const { os, architecture, variant } = platform ?? defaultPlatform;
+    const document = printImageConfig({
+      ...{ os, architecture, variant, created, config, diffIds: [layer.diffId] },
+      history: [{ created: created.toISOString(), comment: message, emptyLayer: false }],
+    });
+    const names = name === null ? [] : [{ repository: repositoryName(name), tag: name.tag ?? 'latest' }];
+    const image = { config: document, layers: [layer.descriptor], names, parentId: null };
+    const { imageId, duePulls } = await createImage(content, image, { action: 'import', owner });
+    await queue.enqueueMany(
+      publishPull,
+      [...duePulls, ...layer.duePulls].map((pullId) => ({ pullId })),
+    );
+    await queue.enqueueMany(analyseLayer, [{ digest: layer.descriptor.digest }]);
+    return imageId;
+  } finally {
+    await releaseLeases(content, owner);
+  }
+}
+
+/** Stores the plain bytes, and reads them as a tar at the same time. */
+async function storeTar(content: ContentContext, source: Readable, owner: string): Promise<StoredLayer> {
+  const copy = new PassThrough();
+  const stored = storeLayer(content, copy, { owner });
+  // Whatever fails first is thrown below.
+  stored.catch((error: Error) => copy.destroy(error));
+  copy.on('error', () => {});
+  try {
+    await readTar(source, copy);
+  } catch (error) {
+    copy.destroy(error as Error);
+    await stored.catch(() => {});
+    throw explain(error);
+  }
+  return stored;
+}
+
+async function readTar(source: Readable, copy: PassThrough): Promise<void> {
+  const { stream, packedBytes } = await decompressed(source);
+  const meter = { packedBytes, entry: (): string | null => reader.entryName };
+  const both = async function* (): AsyncGenerator<Buffer> {
+    for await (const chunk of withinLimits(stream, defaultTarLimits, meter)) {
+      if (!copy.write(chunk)) await Promise.race([once(copy, 'drain'), once(copy, 'close')]);
+      yield chunk;
+    }
+    copy.end();
+  };
+  const reader: TarReader = new TarReader(both(), defaultTarLimits);
+  for await (const [entry] of reader) layerEntry(entry);
+}
+
+function explain(error: unknown): unknown {
+  const cause = asCorruptStream(error);
+  if (cause instanceof CorruptStreamError) return new ContainerPathError(500, cause.message);
+  if (!(cause instanceof InvalidTarError)) return cause;
+  return new ContainerPathError(500, cause.problem === 'cut' ? 'unexpected EOF' : 'archive/tar: invalid tar header');
+}
