@@ -28,6 +28,7 @@ const text = await readFile(join(root, 'docker-compose.yml'), 'utf8');
 const secrets: Record<string, string> = {
   ENTREPOT_SECRET_KEY: randomBytes(32).toString('base64'),
   ENTREPOT_INTERNAL_SECRET: randomBytes(16).toString('hex'),
+  ENTREPOT_ADMIN_TOKEN: randomBytes(16).toString('hex'),
   POSTGRES_PASSWORD: 'pg-secret',
   REDIS_PASSWORD: 'redis-secret',
   MINIO_ROOT_USER: 'entrepot',
@@ -170,7 +171,10 @@ describeWith('minio', 'the services of docker-compose.yml as plain processes', (
     upstream.putImage('team/app', await buildImage(), '1');
     const folder = await mkdtemp(join(tmpdir(), 'entrepot-cli-'));
     undo.push(() => rm(folder, { recursive: true, force: true }));
-    const docker = await openDockerCli(`tcp://127.0.0.1:${port}`, folder);
+    const host = `tcp://127.0.0.1:${port}`;
+    const stranger = await openDockerCli(host, folder);
+    expect((await stranger('images')).stderr).toContain('this needs a token');
+    const docker = await openDockerCli(host, folder, secrets.ENTREPOT_ADMIN_TOKEN);
     const reference = `${upstream.host}/team/app:1`;
     expect(await docker.ok('pull', reference)).toContain('Status: Downloaded newer image');
     const id = (await docker.ok('images', '-q', '--no-trunc')).trim();

@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { childEnvironment } from '@entrepot/config';
 
@@ -19,9 +19,13 @@ export interface DockerCli {
   ok(...args: string[]): Promise<string>;
 }
 
-/** Makes the command for the server at `host` (`tcp://…`). */
-export async function openDockerCli(host: string, folder: string): Promise<DockerCli> {
+/** Makes the command for the server at `host` (`tcp://…`); with a token it shows that. */
+export async function openDockerCli(host: string, folder: string, token?: string): Promise<DockerCli> {
   const config = await mkdtemp(join(folder, 'docker-'));
+  if (token !== undefined) {
+    const bearer = { HttpHeaders: { Authorization: `Bearer ${token}` } };
+    await writeFile(join(config, 'config.json'), JSON.stringify(bearer));
+  }
   const env = childEnvironment({ DOCKER_HOST: host, DOCKER_CONFIG: config, DOCKER_CLI_HINTS: 'false' });
   const run = (...args: string[]): Promise<DockerRun> =>
     new Promise((resolve) => {

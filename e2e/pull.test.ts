@@ -4,26 +4,26 @@ import {
   buildArtifact,
   buildImage,
   buildIndex,
-  describeWith,
   deterministicBytes,
   startUpstream,
   type UpstreamRegistry,
 } from '@entrepot/testing';
-import { type Stack, startStack } from './stack.js';
+import { describeStories, type Stack, startStack } from './stack.js';
 
-describeWith('docker', 'docker pull', () => {
+describeStories('docker pull', (profile) => {
   let stack: Stack;
   let upstream: UpstreamRegistry;
 
   beforeAll(async () => {
     upstream = await startUpstream();
-    stack = await startStack();
+    stack = await startStack({ profile });
   }, 60_000);
   beforeEach(() => {
     upstream.faults.clear();
     upstream.requests.length = 0;
   });
   afterAll(async () => {
+    expect(await stack?.violations()).toEqual([]);
     await stack?.stop();
     await upstream?.close();
   });
@@ -34,6 +34,14 @@ describeWith('docker', 'docker pull', () => {
   const name = (path: string): string => `${upstream.host}/${path}`;
   /** A layer that cannot be compressed away. */
   const filled = (bytes: number, seed: string) => [{ name: seed, content: deterministicBytes(bytes, seed) }];
+
+  /** Big enough that a cut transfer can go on: an object store keeps parts, and small objects come in one. */
+  const resumableBytes = profile === 'production' ? 40_000_000 : 6_000_000;
+  const bytesDone = async (digest: string): Promise<number> => {
+    const [row] = await stack.database.prisma.$queryRaw<{ done: number }[]>`
+      select bytes_done::int as done from blob_fetch where digest = ${digest}`;
+    return row?.done ?? 0;
+  };
 
   async function until(what: string, check: () => boolean | Promise<boolean>, ms = 10_000): Promise<void> {
     const deadline = Date.now() + ms;
@@ -209,9 +217,9 @@ describeWith('docker', 'docker pull', () => {
   }, 30_000);
 
   it('lets go of the registry when the last client leaves', async () => {
-    const image = await buildImage({ layers: [filled(4_000_000, 'left')] });
+    const image = await buildImage({ layers: [filled(resumableBytes, 'left')] });
     upstream.putImage('demo/left', image, '1');
-    upstream.faults.add({ on: 'blob', reference: digestOf(image) }, { bytesPerSecond: 500_000 });
+    upstream.faults.add({ on: 'blob', reference: digestOf(image) }, { bytesPerSecond: resumableBytes / 8 });
     const clients = [stack.docker.start('pull', name('demo/left:1')), stack.docker.start('pull', name('demo/left:1'))];
     const state = async () => {
       const [pull] = await stack.database.prisma.$queryRaw<{ state: string; watchers: number }[]>`
@@ -222,9 +230,7 @@ describeWith('docker', 'docker pull', () => {
     await until('the transfer runs for both', async () => {
       const pull = await state();
       return (
-        pull?.state === 'fetching' &&
-        pull.watchers === 2 &&
-        upstream.requested('blob').some((line) => line.includes(digestOf(image)))
+        pull?.state === 'fetching' && pull.watchers === 2 && (await bytesDone(digestOf(image))) > resumableBytes / 2
       );
     });
     clients[0]?.kill('SIGINT');
@@ -248,16 +254,11 @@ describeWith('docker', 'docker pull', () => {
   }, 30_000);
 
   it('survives the death of the puller that fetches', async () => {
-    const image = await buildImage({ layers: [filled(6_000_000, 'killed')] });
+    const image = await buildImage({ layers: [filled(resumableBytes, 'killed')] });
     upstream.putImage('demo/killed', image, '1');
-    upstream.faults.add({ on: 'blob', reference: digestOf(image), times: 1 }, { bytesPerSecond: 1_000_000 });
+    upstream.faults.add({ on: 'blob', reference: digestOf(image), times: 1 }, { bytesPerSecond: resumableBytes / 8 });
     const pulling = stack.docker('pull', name('demo/killed:1'));
-    const owner = async (): Promise<string | undefined> => {
-      const [row] = await stack.database.prisma.$queryRaw<{ owner: string }[]>`
-        select owner from blob_fetch where digest = ${digestOf(image)} and bytes_done > 2000000`;
-      return row?.owner;
-    };
-    await until('it is under way', async () => (await owner()) !== undefined);
+    await until('it is under way', async () => (await bytesDone(digestOf(image))) > resumableBytes / 2);
     // Both, since nothing tells which one it is; new ones have to find out what there is to do.
     await Promise.all(stack.services.filter((it) => it.name.startsWith('puller')).map((it) => it.kill()));
     await stack.start('puller');
@@ -266,6 +267,6 @@ describeWith('docker', 'docker pull', () => {
     const ranges = upstream.requests
       .filter(({ reference }) => reference === digestOf(image))
       .map(({ headers }) => headers.range);
-    expect(ranges).toEqual([undefined, expect.stringMatching(/^bytes=[1-9]\d{5}/)]);
+    expect(ranges).toEqual([undefined, expect.stringMatching(/^bytes=[1-9]\d{5,}-/)]);
   }, 120_000);
 });

@@ -1,5 +1,5 @@
-// A whole stack for one story: embedded PostgreSQL, a folder of blobs and the services as processes of their own, as
-// `npm start` runs them, but with as many pullers and archivers as the story wants and with a handle on each.
+// A whole stack for one file of stories: the services as processes of their own, as `npm start` or docker-compose.yml
+// runs them, two pullers and two archivers unless the stories want another number, and a handle on each.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
@@ -8,13 +8,26 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { openBlobStore } from '@entrepot/blob-store';
 import { childEnvironment } from '@entrepot/config';
 import { type Database, migrate, openDatabase, startEmbeddedPostgres } from '@entrepot/database';
 import { migrateQueue } from '@entrepot/jobs';
+import { checkInvariants, describeWith, startMinio, startRedis } from '@entrepot/testing';
 import { type DockerCli, openDockerCli } from './docker-cli.js';
+
+/** Queue in PostgreSQL and a folder of blobs, or Redis and MinIO: see DESIGN.md's two profiles, which the URLs choose. */
+export type Profile = 'embedded' | 'production';
+
+/** Tells the same stories in both profiles; production is skipped aloud where Redis or MinIO is missing. */
+export function describeStories(name: string, stories: (profile: Profile) => void): void {
+  describeWith('docker', `${name} (embedded)`, () => stories('embedded'));
+  describeWith(['docker', 'redis', 'minio'], `${name} (production)`, () => stories('production'));
+}
 
 /** How big the stack is, and what its services find in their environment besides addresses. */
 export interface StackOptions {
+  /** Default embedded. */
+  profile?: Profile;
   pullers?: number;
   archivers?: number;
   environment?: Record<string, string>;
@@ -39,6 +52,8 @@ export interface Stack {
   readonly services: readonly ServiceProcess[];
   /** Starts one more of this kind. */
   start(app: 'puller' | 'archiver'): Promise<ServiceProcess>;
+  /** What does not hold between tables and store, all objects hashed; nobody may be at work. */
+  violations(): Promise<string[]>;
   stop(): Promise<void>;
 }
 
@@ -47,15 +62,15 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 /** Starts everything and resolves when catalog is ready. */
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const folder = await makeFolder();
-  const postgres = await startEmbeddedPostgres({ dataDir: join(folder, 'postgres') });
-  await migrate(postgres.url);
-  await migrateQueue(postgres.queueUrl);
+  const backing = await startBacking(options.profile ?? 'embedded', folder);
+  await migrate(backing.databaseUrl);
+  await migrateQueue(backing.queueUrl);
   const archiverPorts = await freePorts(options.archivers ?? 2);
   const [port] = (await freePorts(1)) as [number];
   const shared = {
-    DATABASE_URL: postgres.url,
-    QUEUE_URL: postgres.queueUrl,
-    BLOB_STORE_URL: pathToFileURL(join(folder, 'blobs')).href,
+    DATABASE_URL: backing.databaseUrl,
+    QUEUE_URL: backing.queueUrl,
+    BLOB_STORE_URL: backing.blobStoreUrl,
     ENTREPOT_SECRET_KEY: randomBytes(32).toString('base64'),
     ENTREPOT_LISTEN: `127.0.0.1:${port}`,
     ENTREPOT_ARCHIVER_URLS: archiverPorts.map((it) => `http://127.0.0.1:${it}`).join(','),
@@ -74,7 +89,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const url = `http://127.0.0.1:${port}`;
   await waitUntilReady(`${url}/readyz`);
   for (const it of archiverPorts) await waitUntilReady(`http://127.0.0.1:${it}/readyz`);
-  const database = openDatabase(postgres.url, { applicationName: 'e2e', maxConnections: 2 });
+  const database = openDatabase(backing.databaseUrl, { applicationName: 'e2e', maxConnections: 2 });
   return {
     url,
     folder,
@@ -82,13 +97,36 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     services,
     docker: await openDockerCli(`tcp://127.0.0.1:${port}`, folder),
     start: async (app) => add(app),
+    violations: () => checkInvariants(database, openBlobStore(backing.blobStoreUrl), { hashes: true }),
     stop: async () => {
       await database.close();
       await Promise.all(services.map(endService));
-      await postgres.stop();
+      await backing.stop();
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** What the services stand on. */
+interface Backing {
+  databaseUrl: string;
+  queueUrl: string;
+  blobStoreUrl: string;
+  stop(): Promise<void>;
+}
+
+async function startBacking(profile: Profile, folder: string): Promise<Backing> {
+  const postgres = await startEmbeddedPostgres({ dataDir: join(folder, 'postgres') });
+  if (profile === 'embedded') {
+    const blobStoreUrl = pathToFileURL(join(folder, 'blobs')).href;
+    return { databaseUrl: postgres.url, queueUrl: postgres.queueUrl, blobStoreUrl, stop: () => postgres.stop() };
+  }
+  const [redis, minio] = await Promise.all([startRedis(), startMinio()]);
+  if (!redis || !minio) throw new Error('the production profile needs redis-server and minio');
+  const stop = async (): Promise<void> => {
+    await Promise.all([redis.stop(), minio.stop(), postgres.stop()]);
+  };
+  return { databaseUrl: postgres.url, queueUrl: redis.url, blobStoreUrl: minio.url, stop };
 }
 
 /** PostgreSQL may run as another user, who has to get to its folder. */

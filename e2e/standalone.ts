@@ -53,7 +53,9 @@ export async function startStandalone(environment: Record<string, string> = {}):
     folder,
     dataDir,
     blobStoreUrl: pathToFileURL(join(dataDir, 'blobs')).href,
-    kill: async (target) => process.kill(await findPid(dataDir, target), 'SIGKILL') as unknown as void,
+    kill: async (target) => {
+      process.kill(await findPid(dataDir, target), 'SIGKILL');
+    },
     ready: () => waitUntilReady(`${url}/readyz`),
     databaseUrl: () => databaseUrl(dataDir),
     end: (signal = 'SIGTERM') => endProcess(child, signal),

@@ -1,7 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { ArchiveService } from './archives/archive-service.js';
 import { ArchiverRelay } from './archives/archiver-relay.js';
-import { LoadRelay } from './archives/load-relay.js';
+import { BatchService } from './batches/batch-service.js';
 import { ContainerService } from './containers/container-service.js';
 import { AbsentController } from './docker-engine/absent.controller.js';
 import { ContainerFilesController } from './docker-engine/container-files.controller.js';
@@ -21,6 +21,7 @@ import { UnsupportedController } from './docker-engine/unsupported.controller.js
 import { VersionController } from './docker-engine/version.controller.js';
 import { HealthController } from './health.controller.js';
 import { checkHandlers } from './platform/check-handlers.js';
+import { Idempotency } from './platform/idempotency.js';
 import { platform, platformControllers } from './platform/platform.js';
 import { type CatalogParts, providersOf } from './providers.js';
 import { PullService } from './pulls/pull-service.js';
@@ -54,12 +55,13 @@ export class AppModule {
       module: AppModule,
       providers: [
         ...providersOf(parts),
+        Idempotency,
         PullStarter,
         PullService,
         ArchiveService,
-        ArchiverRelay,
+        BatchService,
         ContainerService,
-        LoadRelay,
+        ArchiverRelay,
       ],
       controllers: [HealthController, ...dockerEngine, ...platform],
     };

@@ -8,6 +8,7 @@ import { type Database, openDatabase } from '@entrepot/database';
 import type { JobQueue } from '@entrepot/jobs';
 import { createHealth, createLogger, createMetrics } from '@entrepot/observability';
 import { RegistryClient } from '@entrepot/registry-client';
+import { currentCaller } from './access/caller.js';
 import { createCatalog } from './catalog.js';
 
 /** Takes jobs and never works them. */
@@ -30,7 +31,7 @@ export async function startCatalog(databaseUrl: string, env: Record<string, stri
     ENTREPOT_SECRET_KEY: Buffer.alloc(32, 7).toString('base64'),
     ...env,
   });
-  const database = openDatabase(databaseUrl);
+  const database = openDatabase(databaseUrl, { caller: currentCaller });
   const registryClient = new RegistryClient();
   const upstreams = await openUpstreams({
     ...{ database, secretBox: createSecretBox(config.secretKey), baseline: config.registries },

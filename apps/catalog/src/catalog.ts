@@ -1,5 +1,7 @@
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { Access } from './access/access.js';
+import { guardRequests } from './access/guard.js';
 import { AppModule } from './app.module.js';
 import { createTransport } from './docker-engine/transport.js';
 import { ErrorFilter } from './error-filter.js';
@@ -9,8 +11,10 @@ import { recordRequests } from './request-log.js';
 
 /** Builds the service on parts that somebody opened; the caller lets it listen and closes both. */
 export async function createCatalog(parts: CatalogParts): Promise<NestFastifyApplication> {
-  const transport = createTransport();
-  recordRequests(transport.getInstance(), parts.logger, parts.metrics);
+  const transport = createTransport(parts.config.tls);
+  const fastify = transport.getInstance();
+  recordRequests(fastify, parts.logger, parts.metrics);
+  guardRequests(fastify, new Access(parts.config, parts.database));
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.forParts(parts), transport, {
     bodyParser: false,
     abortOnError: false,

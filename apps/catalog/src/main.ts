@@ -5,6 +5,7 @@ import { openDatabase } from '@entrepot/database';
 import { openQueue } from '@entrepot/jobs';
 import { createHealth, createLogger, createMetrics, type Logger } from '@entrepot/observability';
 import { RegistryClient } from '@entrepot/registry-client';
+import { currentCaller } from './access/caller.js';
 import { createCatalog } from './catalog.js';
 import type { CatalogParts } from './providers.js';
 
@@ -26,7 +27,7 @@ async function run(config: ServiceConfig): Promise<void> {
 }
 
 async function openParts(config: ServiceConfig, logger: Logger): Promise<CatalogParts> {
-  const database = openDatabase(config.databaseUrl, { applicationName: 'entrepot catalog' });
+  const database = openDatabase(config.databaseUrl, { applicationName: 'entrepot catalog', caller: currentCaller });
   const queue = openQueue(config.queueUrl, {
     onError: (error, leftOut) => logger.warn({ err: error, leftOut }, 'queue trouble'),
   });

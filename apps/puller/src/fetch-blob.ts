@@ -6,17 +6,19 @@ import {
   type FetchSource,
   fetchSources,
   finishFetch,
+  noteFetch,
   parkFetch,
   releaseFetch,
   type StoredObject,
 } from '@entrepot/content';
 import type { JobContext } from '@entrepot/jobs';
-import type { Digest } from '@entrepot/oci';
+import { type Digest, shortDigest } from '@entrepot/oci';
 import { RegistryError, RegistryLimitedError } from '@entrepot/registry-client';
 import type { PullerParts } from './parts.js';
 import { publishPull } from './publish-pull.js';
 import { describeBlobFailure, isFinal, waitLine } from './pull-failure.js';
-import { FetchUnwantedError, transferBlob } from './transfer-blob.js';
+import { FetchUnwantedError, TransferStoppedError, transferBlob } from './transfer-blob.js';
+import type { Lane, TransferSlot } from './transfer-slots.js';
 
 /** A batch tries a registry in trouble so often again, with growing waits. */
 const batchTries = 8;
@@ -28,6 +30,7 @@ type Outcome =
   | { stored: StoredObject }
   | { limited: RegistryLimitedError; mediaType: string }
   | { waitMs: number }
+  | 'preempted'
   | 'unwanted';
 
 /** Pulls that wait for one blob through the same repository with the same rights. */
@@ -43,11 +46,43 @@ export async function fetchBlob(
   { digest }: { digest: Digest },
   job: Job,
 ): Promise<{ retryAt: Date } | undefined> {
+  return await withSlot(parts, 'interactive', job, (slot) => fetchWith(parts, digest, slot, job));
+}
+
+/** As `fetchBlob`, for batches: gives way at the end of a chunk when people wait. */
+export async function fetchBatchBlob(
+  parts: PullerParts,
+  { digest }: { digest: Digest },
+  job: Job,
+): Promise<{ retryAt: Date } | undefined> {
+  return await withSlot(parts, 'batch', job, (slot) => fetchWith(parts, digest, slot, job));
+}
+
+async function withSlot<T>(
+  { slots }: PullerParts,
+  lane: Lane,
+  { signal }: Job,
+  work: (slot: TransferSlot) => Promise<T>,
+): Promise<T> {
+  const slot = await slots.take(lane, signal);
+  try {
+    return await work(slot);
+  } finally {
+    slot.release();
+  }
+}
+
+async function fetchWith(
+  parts: PullerParts,
+  digest: Digest,
+  slot: TransferSlot,
+  job: Job,
+): Promise<{ retryAt: Date } | undefined> {
   const claim = await claimFetch(parts.content, digest, parts.owner);
   if (claim === null) return;
   if ('taken' in claim) return { retryAt: claim.until };
   try {
-    return await settle(parts, claim, await tryGroups(parts, claim, job));
+    return await settle(parts, claim, await tryGroups(parts, claim, slot, job));
   } catch (error) {
     if (error instanceof FetchLostError) return;
     await releaseFetch(parts.content, claim).catch(() => {});
@@ -56,7 +91,7 @@ export async function fetchBlob(
 }
 
 /** Asks for the blob in the name of one pull after another, until one gets it. */
-async function tryGroups(parts: PullerParts, claim: FetchClaim, job: Job): Promise<Outcome> {
+async function tryGroups(parts: PullerParts, claim: FetchClaim, slot: TransferSlot, job: Job): Promise<Outcome> {
   const tried = new Set<string>();
   let later: Outcome = 'unwanted';
   for (;;) {
@@ -64,8 +99,9 @@ async function tryGroups(parts: PullerParts, claim: FetchClaim, job: Job): Promi
     if (!group) return later;
     tried.add(group.key);
     try {
-      return { stored: await transferBlob(parts, claim, group.source, job.signal) };
+      return { stored: await transferBlob(parts, claim, group.source, slot, job.signal) };
     } catch (error) {
+      if (error instanceof TransferStoppedError) return 'preempted';
       later = (await judge(parts, claim, group, error, job)) ?? later;
     }
   }
@@ -110,6 +146,15 @@ async function judge(
 
 async function settle(parts: PullerParts, claim: FetchClaim, outcome: Outcome): Promise<{ retryAt: Date } | undefined> {
   if (outcome === 'unwanted') return release(parts, claim);
+  if (outcome === 'preempted') {
+    await noteFetch(
+      parts.content,
+      claim.digest,
+      `${shortDigest(claim.digest)}: gives way to pulls that people wait for`,
+    );
+    await releaseFetch(parts.content, claim);
+    return { retryAt: new Date() };
+  }
   if ('stored' in outcome) {
     const { duePulls } = await finishFetch(parts.content, claim, outcome.stored);
     await Promise.all(duePulls.map((pullId) => publishPull(parts, { pullId })));

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { openBlobStore } from '@entrepot/blob-store';
+import { type BlobStoreSpace, openBlobStore } from '@entrepot/blob-store';
 import { loadServiceConfig, type ServiceConfig } from '@entrepot/config';
-import { createSecretBox, openUpstreams } from '@entrepot/content';
+import { type ContentContext, createSecretBox, freeBelow, openUpstreams } from '@entrepot/content';
 import { openDatabase } from '@entrepot/database';
 import { openQueue } from '@entrepot/jobs';
 import { createHealth, createLogger, createMetrics, type Logger } from '@entrepot/observability';
@@ -10,7 +10,8 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AppModule } from './app.module.js';
 import type { PullerParts } from './parts.js';
-import { startWork } from './work.js';
+import { TransferSlots } from './transfer-slots.js';
+import { startWork, transferSlots } from './work.js';
 
 const shutdownMs = 5_000;
 
@@ -40,8 +41,12 @@ async function openParts(config: ServiceConfig, logger: Logger): Promise<PullerP
     onChange: (list) => registry.setUpstreams(list),
     onError: (error) => logger.warn({ err: error }, 'registries were not read'),
   });
+  const store = openBlobStore(config.blobStoreUrl);
+  const content = { database, store };
   return {
-    content: { database, store: openBlobStore(config.blobStoreUrl) },
+    content,
+    slots: new TransferSlots(transferSlots),
+    freeBytes: () => findFreeBytes(content, store, config.blobCapacityBytes),
     ...{ secretBox, registry, upstreams },
     queue: openQueue(config.queueUrl, {
       onError: (error, leftOut) => logger.warn({ err: error, leftOut }, 'queue trouble'),
@@ -49,6 +54,17 @@ async function openParts(config: ServiceConfig, logger: Logger): Promise<PullerP
     logger,
     owner: `puller:${randomUUID()}`,
   };
+}
+
+/** The filesystem's word, or what somebody has set, whichever is less. */
+async function findFreeBytes(
+  content: ContentContext,
+  store: BlobStoreSpace,
+  capacityBytes?: number,
+): Promise<number | null> {
+  const free = await store.freeBytes();
+  if (capacityBytes === undefined) return free;
+  return Math.min(free ?? Number.POSITIVE_INFINITY, await freeBelow(content, capacityBytes));
 }
 
 /** Where no address is named for it, nothing is served. */

@@ -1,13 +1,11 @@
 import { failPull, getPull, PullEndedError, parkPull, savePlan } from '@entrepot/content';
 import { finishCurrentPull, type PullRow } from '@entrepot/database';
-import { fetchBlob, type JobContext, publishPull as publishPullJob } from '@entrepot/jobs';
+import { fetchBatchBlob, fetchBlob, type JobContext, publishPull as publishPullJob } from '@entrepot/jobs';
 import {
   type Digest,
   defaultPlatform,
   familiarRepository,
   type ImageManifest,
-  isForeignLayerType,
-  isRunnableImage,
   parsePlatform,
   parseReference,
   repositoryName,
@@ -15,14 +13,15 @@ import {
 import { RegistryError, RegistryLimitedError } from '@entrepot/registry-client';
 import { type ChosenImage, chooseManifest } from './choose-manifest.js';
 import { PullDocuments } from './find-target.js';
-import type { PullerParts } from './parts.js';
+import { ManifestShelf } from './manifest-shelf.js';
+import { openCredential, type PullerParts } from './parts.js';
 import { publishPull } from './publish-pull.js';
-import { describeFailure, isFinal, UnsupportedImageError, waitLine } from './pull-failure.js';
+import { describeFailure, isFinal, waitLine } from './pull-failure.js';
+import { checkSupported } from './supported-image.js';
 
 /** What a batch does with a registry that cannot be reached: so often again, with growing waits. */
 const batchTries = 5;
 const firstBatchWaitMs = 5_000;
-const batchPriority = 10;
 
 /** Finds out what a pull needs and has it fetched, or published when all of it is here. */
 export async function resolvePull(
@@ -33,7 +32,12 @@ export async function resolvePull(
   const pull = await findQueued(parts, pullId);
   if (!pull) return;
   try {
-    const documents = new PullDocuments(parts, pull, job.signal);
+    const documents = new PullDocuments(parts, {
+      reference: pull.reference,
+      credential: openCredential(parts, pull.credential),
+      signal: job.signal,
+      shelf: new ManifestShelf(parts.content),
+    });
     const target = await documents.target();
     const chosen = await chooseManifest(target, wantedPlatform(pull), documents);
     checkSupported(chosen.image);
@@ -55,14 +59,6 @@ async function findQueued(parts: PullerParts, pullId: string): Promise<PullRow |
 }
 
 const wantedPlatform = (pull: PullRow) => (pull.platform === null ? defaultPlatform : parsePlatform(pull.platform));
-
-function checkSupported(image: ImageManifest): void {
-  if (!isRunnableImage({ ...image, layers: [] })) throw new UnsupportedImageError(image.config.mediaType);
-  const odd = image.layers.find(
-    (layer) => isForeignLayerType(layer.mediaType) || !isRunnableImage({ ...image, layers: [layer] }),
-  );
-  if (odd) throw new UnsupportedImageError(odd.mediaType);
-}
 
 /** Most pulls find what is here already under that name. */
 async function isCurrent(parts: PullerParts, pull: PullRow, target: Digest, shown: Digest): Promise<boolean> {
@@ -90,9 +86,8 @@ async function startFetching(parts: PullerParts, pull: PullRow, target: Digest, 
   });
   if (complete) await publishPull(parts, { pullId: pull.id });
   await parts.queue.enqueueMany(
-    fetchBlob,
+    pull.kind === 'batch' ? fetchBatchBlob : fetchBlob,
     largestFirst(image, missing).map((digest) => ({ digest })),
-    pull.kind === 'batch' ? { priority: batchPriority } : {},
   );
   await parts.queue.enqueueMany(
     publishPullJob,

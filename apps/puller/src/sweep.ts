@@ -14,6 +14,14 @@ export async function sweep({ content, queue }: PullerParts): Promise<void> {
     due.resolve.map((pullId) => ({ pullId })),
   );
   await queue.enqueueMany(
+    jobCatalogue.planBatch,
+    due.plan.map((batchId) => ({ batchId })),
+  );
+  await queue.enqueueMany(
+    jobCatalogue.fetchBatchBlob,
+    due.fetchForBatches.map((digest) => ({ digest })),
+  );
+  await queue.enqueueMany(
     jobCatalogue.fetchBlob,
     due.fetch.map((digest) => ({ digest })),
   );

@@ -10,9 +10,12 @@ import {
   reportFetch,
   type StoredObject,
 } from '@entrepot/content';
-import { shortDigest } from '@entrepot/oci';
+import { noteSpeed } from '@entrepot/database';
+import { parseRepository, shortDigest } from '@entrepot/oci';
 import { ContentMismatchError, RegistryError, type RequestContext } from '@entrepot/registry-client';
+import { chunkBytes, longestChunkMs } from './lane-policy.js';
 import { openCredential, type PullerParts } from './parts.js';
+import type { TransferSlot } from './transfer-slots.js';
 
 const reportEveryMs = 200;
 /** Without progress the claim must be renewed all the same. */
@@ -22,6 +25,7 @@ const renewEveryMs = 5_000;
  * Brings one blob into the store while it is downloaded, going on where somebody left off. Wrong bytes are thrown away
  * and asked for once more, from the first byte and from the registry itself.
  *
+ * @throws {TransferStoppedError} it was asked to give way; what came is kept
  * @throws {FetchUnwantedError} no pull waits for it any more; what came is kept for a while
  * @throws {FetchLostError} another worker has it
  */
@@ -29,17 +33,18 @@ export async function transferBlob(
   parts: PullerParts,
   claim: FetchClaim,
   source: FetchSource,
+  slot: TransferSlot,
   signal: AbortSignal,
 ): Promise<StoredObject> {
   try {
-    return await transferOnce(parts, claim, source, { signal });
+    return await transferOnce(parts, claim, source, { slot, signal });
   } catch (error) {
     if (!(error instanceof BlobMismatchError || error instanceof ContentMismatchError)) throw error;
     parts.logger.warn(
       { digest: claim.digest, repository: source.repository, err: error },
       'wrong bytes, starting again',
     );
-    return await transferOnce(parts, claim, source, { signal, withoutMirrors: true, fresh: true });
+    return await transferOnce(parts, claim, source, { slot, signal, withoutMirrors: true, fresh: true });
   }
 }
 
@@ -47,16 +52,17 @@ async function transferOnce(
   parts: PullerParts,
   claim: FetchClaim,
   source: FetchSource,
-  options: { signal: AbortSignal; withoutMirrors?: boolean; fresh?: boolean },
+  options: { slot: TransferSlot; signal: AbortSignal; withoutMirrors?: boolean; fresh?: boolean },
 ): Promise<StoredObject> {
   const credential = openCredential(parts, source.credential);
   const ingest = await openFetchIngest(parts.content, claim, { fresh: options.fresh });
-  const reports = new FetchReports(parts, claim, ingest);
+  const reports = new FetchReports(parts, claim, ingest, options.slot);
+  const startedAtMs = performance.now();
   try {
     await parts.registry.downloadBlob(source.repository, source.descriptor, {
       fromByte: ingest.offsetBytes,
       onChunk: (chunk) => {
-        reports.bytesDone += chunk.length;
+        reports.take(chunk.length);
         return ingest.write(chunk);
       },
       credential,
@@ -64,6 +70,7 @@ async function transferOnce(
       signal: AbortSignal.any([options.signal, reports.signal]),
       onRetry: (retry) => void tellRetry(parts, claim, retry),
     });
+    await tellSpeed(parts, source, reports.bytesDone - ingest.offsetBytes, performance.now() - startedAtMs);
     return await ingest.finish();
   } catch (error) {
     const reason = reports.signal.aborted ? reports.signal.reason : error;
@@ -79,6 +86,22 @@ function isWorthKeeping(error: unknown, bytesDone: number): boolean {
   if (error instanceof FetchLostError) return true;
   const isDoubtful = error instanceof BlobMismatchError || (error instanceof RegistryError && !error.retryable);
   return bytesDone > 0 && !isDoubtful;
+}
+
+/** What is small says little about a registry's speed. */
+const tellingBytes = 1024 * 1024;
+
+async function tellSpeed(
+  { content, logger }: PullerParts,
+  { repository }: FetchSource,
+  bytes: number,
+  ms: number,
+): Promise<void> {
+  if (bytes < tellingBytes) return;
+  const { domain } = parseRepository(repository);
+  await noteSpeed(content.database.prisma, domain, (bytes * 1000) / Math.max(ms, 1)).catch((error: unknown) =>
+    logger.warn({ err: error }, 'the speed of a registry was not noted'),
+  );
 }
 
 async function tellRetry(
@@ -109,6 +132,7 @@ class FetchReports {
     private readonly parts: PullerParts,
     private readonly claim: FetchClaim,
     private readonly ingest: Ingest,
+    private readonly slot: TransferSlot,
   ) {
     this.bytesDone = ingest.offsetBytes;
     this.#timer = setInterval(() => this.#tick(), reportEveryMs);
@@ -120,6 +144,13 @@ class FetchReports {
     return this.#stopping.signal;
   }
 
+  /** Bytes have come. A transfer that was asked to give way does so between two chunks. */
+  take(bytes: number): void {
+    const chunk = Math.floor(this.bytesDone / chunkBytes);
+    this.bytesDone += bytes;
+    if (this.slot.stopAskedAtMs !== null && Math.floor(this.bytesDone / chunkBytes) > chunk) this.#giveWay();
+  }
+
   async stop(): Promise<void> {
     this.#stopped = true;
     clearInterval(this.#timer);
@@ -128,8 +159,14 @@ class FetchReports {
   }
 
   #tick(): void {
+    const askedAtMs = this.slot.stopAskedAtMs;
+    if (askedAtMs !== null && performance.now() - askedAtMs >= longestChunkMs) this.#giveWay();
     const isSilent = this.bytesDone === this.#reportedBytes && performance.now() - this.#reportedAtMs < renewEveryMs;
     if (!isSilent) this.#start();
+  }
+
+  #giveWay(): void {
+    this.#stopping.abort(new TransferStoppedError(this.claim.digest));
   }
 
   /** A report that is under way may have been answered before whatever this is about. */
@@ -150,9 +187,13 @@ class FetchReports {
   async #report(): Promise<void> {
     const { bytesDone } = this;
     try {
-      const { wanted } = await reportFetch(this.parts.content, this.claim, { bytesDone, ...this.ingest.state() });
+      const { wanted, urgent } = await reportFetch(this.parts.content, this.claim, {
+        bytesDone,
+        ...this.ingest.state(),
+      });
       this.#reportedBytes = bytesDone;
       this.#reportedAtMs = performance.now();
+      this.slot.setLane(urgent ? 'interactive' : 'batch');
       if (!wanted) this.#stopping.abort(new FetchUnwantedError(this.claim.digest));
     } catch (error) {
       if (error instanceof FetchLostError) this.#stopping.abort(error);
@@ -170,5 +211,16 @@ export class FetchUnwantedError extends Error {
 
   constructor(readonly digest: string) {
     super(`no pull waits for ${digest} any more`);
+  }
+}
+
+/** The transfer was asked to give way, and did. */
+export class TransferStoppedError extends Error {
+  override readonly name = 'TransferStoppedError';
+  readonly code = 'TRANSFER_STOPPED' as const;
+  readonly retryable = true;
+
+  constructor(readonly digest: string) {
+    super(`the transfer of ${digest} gives way`);
   }
 }

@@ -1,12 +1,16 @@
 import { jobCatalogue } from '@entrepot/jobs';
-import { fetchBlob } from './fetch-blob.js';
+import { fetchBatchBlob, fetchBlob } from './fetch-blob.js';
 import type { PullerParts } from './parts.js';
 import { startPeriodic } from './periodic.js';
+import { planBatch } from './plan-batch.js';
 import { publishPull } from './publish-pull.js';
+import { startPump } from './pump.js';
 import { resolvePull } from './resolve-pull.js';
 import { sweep, tend } from './sweep.js';
 
-const concurrency = { resolve: 8, fetch: 4, publish: 4 };
+/** Blobs that are transferred at the same time, for people and for batches together. */
+export const transferSlots = 4;
+const concurrency = { resolve: 8, publish: 4, plan: 2 };
 const sweepEveryMs = 5_000;
 const tendEveryMs = 15_000;
 
@@ -24,20 +28,31 @@ export function startWork(parts: PullerParts): PullerWork {
       concurrency: concurrency.resolve,
     }),
     queue.work(jobCatalogue.fetchBlob, (payload, job) => fetchBlob(parts, payload, job), {
-      concurrency: concurrency.fetch,
+      concurrency: transferSlots,
+    }),
+    queue.work(jobCatalogue.fetchBatchBlob, (payload, job) => fetchBatchBlob(parts, payload, job), {
+      concurrency: transferSlots,
+    }),
+    queue.work(jobCatalogue.planBatch, (payload, job) => planBatch(parts, payload, job), {
+      concurrency: concurrency.plan,
     }),
     queue.work(jobCatalogue.publishPull, (payload) => publishPull(parts, payload), {
       concurrency: concurrency.publish,
     }),
   ];
   const onError = (error: unknown): void => logger.warn({ err: error }, 'sweep failed');
+  const pump = startPump(parts, transferSlots);
   const rounds = [
     startPeriodic(() => sweep(parts), { everyMs: sweepEveryMs, onError }),
     startPeriodic(() => tend(parts), { everyMs: tendEveryMs, onError }),
   ];
   return {
     stop: async () => {
-      await Promise.all([...rounds.map((round) => round.stop()), ...workers.map((worker) => worker.close())]);
+      await Promise.all([
+        pump.stop(),
+        ...rounds.map((round) => round.stop()),
+        ...workers.map((worker) => worker.close()),
+      ]);
     },
   };
 }

@@ -1,3 +1,5 @@
+import http, { type IncomingMessage } from 'node:http';
+import https from 'node:https';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Config } from '@entrepot/config';
@@ -54,8 +56,9 @@ export async function startStack(config: Config, logger: Logger, signal: AbortSi
     });
     undo.push(() => supervisor.stop());
     for (const spec of listServices(config, addresses)) supervisor.start(spec);
-    const url = `http://${hostInUrl(config.listen.host)}:${config.listen.port}`;
-    await waitUntilReady(`${url}/readyz`, signal);
+    const scheme = config.tls === undefined ? 'http' : 'https';
+    const url = `${scheme}://${hostInUrl(config.listen.host)}:${config.listen.port}`;
+    await waitUntilReady(`${url}/readyz`, config.tls?.cert, signal);
     return { url, stop: () => undo.run() };
   } catch (error) {
     await undo.run();
@@ -83,16 +86,28 @@ async function startDatabase(folder: DataFolder, logger: Logger, undo: Undo): Pr
   return database;
 }
 
-async function waitUntilReady(url: string, signal: AbortSignal): Promise<void> {
+/** With TLS it must be the certificate that is configured, whatever names it has. */
+async function waitUntilReady(url: string, ca: string | undefined, signal: AbortSignal): Promise<void> {
   for (;;) {
     signal.throwIfAborted();
-    const answer = await fetch(url, { signal: AbortSignal.any([signal, AbortSignal.timeout(2_000)]) }).catch(
-      () => null,
-    );
-    await answer?.body?.cancel();
-    if (answer?.ok) return;
+    if ((await ask(url, ca, AbortSignal.any([signal, AbortSignal.timeout(2_000)]))) === 200) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
+}
+
+/** The status, or null when there was no answer. */
+function ask(url: string, ca: string | undefined, signal: AbortSignal): Promise<number | null> {
+  return new Promise((resolve) => {
+    const onAnswer = (answer: IncomingMessage): void => {
+      answer.resume();
+      resolve(answer.statusCode ?? null);
+    };
+    const request =
+      ca === undefined
+        ? http.get(url, { signal }, onAnswer)
+        : https.get(url, { signal, ca, checkServerIdentity: () => undefined }, onAnswer);
+    request.on('error', () => resolve(null));
+  });
 }
 
 const hostInUrl = (host: string): string => (host.includes(':') ? `[${host}]` : host);

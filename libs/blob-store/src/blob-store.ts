@@ -46,6 +46,11 @@ export interface BlobStoreReadiness {
   ensureReady(): Promise<void>;
 }
 
+/** How much more fits; null when the backend has no end that we know of. */
+export interface BlobStoreSpace {
+  freeBytes(): Promise<number | null>;
+}
+
 export interface StoredBlob {
   key: StorageKey;
   sizeBytes: number;

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { access, type FileHandle, mkdir, open, readdir, rm, stat, unlink } from 'node:fs/promises';
+import { access, type FileHandle, mkdir, open, readdir, rm, stat, statfs, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { addAbortSignal, Readable } from 'node:stream';
 import {
@@ -7,6 +7,7 @@ import {
   type BlobStore,
   type BlobStoreListing,
   type BlobStoreReadiness,
+  type BlobStoreSpace,
   type ByteRange,
   type StoredBlob,
   type Upload,
@@ -26,7 +27,7 @@ const readBytes = 512 * 1024;
  * synced before it returns, so it survives a power cut; an unfinished upload
  * survives a kill, but after a power cut its tail may be missing or wrong.
  */
-export class FilesystemBlobStore implements BlobStore, BlobStoreListing, BlobStoreReadiness {
+export class FilesystemBlobStore implements BlobStore, BlobStoreListing, BlobStoreReadiness, BlobStoreSpace {
   constructor(private readonly rootFolder: string) {}
 
   openUpload(key: StorageKey, sizeBytes: number | null, resume?: UploadState): Promise<Upload> {
@@ -72,6 +73,15 @@ export class FilesystemBlobStore implements BlobStore, BlobStoreListing, BlobSto
         await mkdir(folder, { recursive: true, mode: folderMode });
         await access(folder, constants.R_OK | constants.W_OK | constants.X_OK);
       }
+    });
+  }
+
+  /** Of the filesystem, as far as this user may fill it. */
+  freeBytes(): Promise<number> {
+    return attempt('its free space', async () => {
+      await mkdir(this.rootFolder, { recursive: true, mode: folderMode });
+      const { bavail, bsize } = await statfs(this.rootFolder);
+      return bavail * bsize;
     });
   }
 

@@ -6,6 +6,7 @@ export {
   type BlobStoreListing,
   type BlobStoreReadiness,
   BlobStoreRefusedError,
+  type BlobStoreSpace,
   BlobStoreUnavailableError,
   BlobUploadLostError,
   type ByteRange,

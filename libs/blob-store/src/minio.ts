@@ -4,6 +4,7 @@ import {
   type BlobStore,
   type BlobStoreListing,
   type BlobStoreReadiness,
+  type BlobStoreSpace,
   BlobUploadLostError,
   type ByteRange,
   maxUnsizedBytes,
@@ -36,7 +37,7 @@ const maxParts = 10_000;
  * PUT up to 16 MiB, multipart above, with four parts in memory at most. The bucket
  * is ours alone: objects that have no storage key as their name are not listed.
  */
-export class MinioBlobStore implements BlobStore, BlobStoreListing, BlobStoreReadiness {
+export class MinioBlobStore implements BlobStore, BlobStoreListing, BlobStoreReadiness, BlobStoreSpace {
   readonly #bucket: S3Bucket;
   readonly #retryDelaysMs: readonly number[];
   #ready: Promise<void> | null = null;
@@ -81,6 +82,11 @@ export class MinioBlobStore implements BlobStore, BlobStoreListing, BlobStoreRea
 
   ensureReady(): Promise<void> {
     return this.#bucket.ensure();
+  }
+
+  /** A bucket does not say. */
+  async freeBytes(): Promise<null> {
+    return null;
   }
 
   /** Once for each process, unless it failed. */

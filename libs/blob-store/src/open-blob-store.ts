@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import type { BlobStore, BlobStoreListing, BlobStoreReadiness } from './blob-store.js';
+import type { BlobStore, BlobStoreListing, BlobStoreReadiness, BlobStoreSpace } from './blob-store.js';
 import { FilesystemBlobStore } from './filesystem.js';
 import type { S3Address } from './minio/client.js';
 import { MinioBlobStore, type MinioOptions } from './minio.js';
@@ -14,7 +14,7 @@ import { MinioBlobStore, type MinioOptions } from './minio.js';
 export function openBlobStore(
   url: string,
   options: MinioOptions = {},
-): BlobStore & BlobStoreListing & BlobStoreReadiness {
+): BlobStore & BlobStoreListing & BlobStoreReadiness & BlobStoreSpace {
   const parsed = URL.canParse(url) ? new URL(url) : null;
   if (parsed?.protocol === 'file:') return new FilesystemBlobStore(folderOf(parsed));
   if (parsed?.protocol === 's3:') return openBucket(s3AddressOf(parsed), options);

@@ -6,6 +6,16 @@ export interface ListenAddress {
   port: number;
 }
 
+/** Certificates in PEM. */
+export interface TlsConfig {
+  cert: string;
+  key: string;
+  /** ENTREPOT_TLS_CLIENT_CA: a client with a certificate of this authority is who its common name says. */
+  clientCa?: string;
+  /** ENTREPOT_TLS_CLIENT_ROLE: what such a client may do; unset = what the token of that name may. */
+  clientRole?: 'reader' | 'operator' | 'admin';
+}
+
 /** How much is logged. */
 export type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
 
@@ -13,6 +23,12 @@ export type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' |
 export interface Config {
   /** ENTREPOT_LISTEN: where catalog serves its clients. */
   listen: ListenAddress;
+  /** Whether every client must show who it is: ENTREPOT_AUTH says so, or other machines reach the address. */
+  authRequired: boolean;
+  /** ENTREPOT_ADMIN_TOKEN: lets its bearer do everything, the first other tokens among it. */
+  adminToken?: string;
+  /** ENTREPOT_TLS_CERT and ENTREPOT_TLS_KEY; unset = plain HTTP. */
+  tls?: TlsConfig;
   /** ENTREPOT_DATA_DIR, absolute. */
   dataDir: string;
   /** DATABASE_URL; unset = embedded. */
@@ -27,6 +43,8 @@ export interface Config {
   internalSecret?: string;
   /** The file ENTREPOT_REGISTRIES names; empty when unset. */
   registries: readonly RegistryConfig[];
+  /** ENTREPOT_BLOB_CAPACITY: what the store may hold; unset = whatever the filesystem has. */
+  blobCapacityBytes?: number;
   /** ENTREPOT_COLLECT_AFTER. */
   collectAfterMs: number;
   /** ENTREPOT_LOG_LEVEL. */

@@ -1,4 +1,6 @@
-import { resolve } from 'node:path';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { loadClientConfig } from './client-config.js';
 import { ConfigError } from './config-error.js';
 import { type Environment, loadConfig, loadServiceConfig } from './load-config.js';
@@ -93,7 +95,9 @@ describe('loadConfig', () => {
     ['ENTREPOT_PULLERS', '0'],
     ['ENTREPOT_PULLERS', '1.5'],
     ['ENTREPOT_ARCHIVERS', '65'],
-    ['ENTREPOT_ALLOW_REMOTE', 'maybe'],
+    ['ENTREPOT_AUTH', 'maybe'],
+    ['ENTREPOT_ADMIN_TOKEN', 'hunter2'],
+    ['ENTREPOT_TLS_CLIENT_ROLE', 'root'],
     ['ENTREPOT_ARCHIVER_URLS', 'archiver:7402'],
     ['ENTREPOT_ARCHIVER_URLS', 'http://u:hunter2@a:1'],
     ['ENTREPOT_SECRET_KEY', 'hunter2'],
@@ -120,13 +124,21 @@ describe('loadConfig', () => {
   });
 
   it.each(['0.0.0.0:2375', ':2375', '[::]:2375', '192.168.1.1:2375', 'example.test:2375', '127.0.0.1.example.test:1'])(
-    'listens on %s only when that is allowed',
+    'listens on %s only when clients can show who they are',
     (address) => {
-      expect(errorOf({ ENTREPOT_LISTEN: address }).message).toContain('ENTREPOT_ALLOW_REMOTE=1');
-      expect(errorOf({ ENTREPOT_LISTEN: address, ENTREPOT_ALLOW_REMOTE: '0' }).issues).toHaveLength(1);
-      expect(loadConfig({ ENTREPOT_LISTEN: address, ENTREPOT_ALLOW_REMOTE: '1' }).listen.port).toBeGreaterThan(0);
+      const [issue, ...others] = errorOf({ ENTREPOT_LISTEN: address }).issues;
+      expect([issue?.name, others]).toEqual(['ENTREPOT_ADMIN_TOKEN', []]);
+      const config = loadConfig({ ENTREPOT_LISTEN: address, ENTREPOT_ADMIN_TOKEN: 'a-token-of-some-length' });
+      expect([config.authRequired, config.adminToken]).toEqual([true, 'a-token-of-some-length']);
     },
   );
+
+  it('asks nobody on loopback, unless it is told to', () => {
+    expect(loadConfig({}).authRequired).toBe(false);
+    expect(errorOf({ ENTREPOT_AUTH: 'required' }).issues[0]?.name).toBe('ENTREPOT_ADMIN_TOKEN');
+    const env = { ENTREPOT_AUTH: 'required', ENTREPOT_ADMIN_TOKEN: 'a-token-of-some-length' };
+    expect(loadConfig(env).authRequired).toBe(true);
+  });
 
   it('wants a secret before an archiver listens to other machines', () => {
     expect(errorOf({ ENTREPOT_ARCHIVER_LISTEN: '0.0.0.0:7402' }).issues[0]?.name).toBe('ENTREPOT_INTERNAL_SECRET');
@@ -192,16 +204,32 @@ describe('loadServiceConfig', () => {
 });
 
 describe('loadClientConfig', () => {
+  const nowhere = { XDG_CONFIG_HOME: '/nonexistent' };
+
   it.each([
     [undefined, 'http://127.0.0.1:2375'],
     ['', 'http://127.0.0.1:2375'],
     ['https://images.test/', 'https://images.test'],
   ])('ENTREPOT_URL=%s', (text, url) => {
-    expect(loadClientConfig({ ENTREPOT_URL: text })).toEqual({ url });
+    expect(loadClientConfig({ ...nowhere, ENTREPOT_URL: text })).toEqual({ url });
   });
 
   it.each(['images.test', 'tcp://127.0.0.1:2375', 'http://'])('refuses ENTREPOT_URL=%s', (text) => {
-    expect(() => loadClientConfig({ ENTREPOT_URL: text })).toThrow(ConfigError);
+    expect(() => loadClientConfig({ ...nowhere, ENTREPOT_URL: text })).toThrow(ConfigError);
+  });
+
+  it('takes from its file what the environment does not say', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'entrepot-client-'));
+    const file = join(folder, 'config.yaml');
+    writeFileSync(file, 'url: https://images.test\ntoken: t0ken\nca: /etc/ca.pem\n');
+    const env = { ENTREPOT_CONFIG: file };
+    expect(loadClientConfig(env)).toEqual({ url: 'https://images.test', token: 't0ken', caFile: '/etc/ca.pem' });
+    expect(loadClientConfig({ ...env, ENTREPOT_TOKEN: 'other' })).toMatchObject({ token: 'other' });
+    writeFileSync(file, 'url: https://images.test\ntokn: s3cret\n');
+    expect(() => loadClientConfig(env)).toThrow(ConfigError);
+    expect(() => loadClientConfig(env)).not.toThrow('s3cret');
+    rmSync(folder, { recursive: true });
+    expect(() => loadClientConfig(env)).toThrow('there is no such file');
   });
 });
 

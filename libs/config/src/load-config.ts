@@ -1,9 +1,10 @@
 import { hkdfSync } from 'node:crypto';
 import { resolve } from 'node:path';
 import type { z } from 'zod';
-import type { Config, ServiceConfig } from './config.js';
+import type { Config, ServiceConfig, TlsConfig } from './config.js';
 import { ConfigError, type ConfigIssue } from './config-error.js';
 import { type RegistriesFile, readRegistries } from './registries-file.js';
+import { readTlsFiles } from './tls-files.js';
 import { isLoopback } from './values.js';
 import { variables, warnings } from './variables.js';
 
@@ -35,13 +36,20 @@ function read(env: Environment, required: readonly string[]): Config {
   const issues = parsed.success ? findConflicts(parsed.data) : parsed.error.issues.map(toIssue);
   const missing = required.filter((name) => set[name] === undefined);
   issues.push(...file.issues, ...missing.map((name) => ({ name, expected: 'must be set' })));
+  const { tls, issues: tlsIssues } = readTlsFiles({
+    ...{ cert: set.ENTREPOT_TLS_CERT, key: set.ENTREPOT_TLS_KEY, clientCa: set.ENTREPOT_TLS_CLIENT_CA },
+  });
+  issues.push(...tlsIssues);
   if (!parsed.success || issues.length > 0) throw new ConfigError(issues);
-  return toConfig(parsed.data, file, warnings(Object.keys(set), file.referenced));
+  return { ...toConfig(parsed.data, file, tls), warnings: warnings(Object.keys(set), file.referenced) };
 }
 
-function toConfig(values: Values, file: RegistriesFile, warnings: readonly string[]): Config {
+function toConfig(values: Values, file: RegistriesFile, tls: TlsConfig | undefined): Omit<Config, 'warnings'> {
   return {
     listen: values.ENTREPOT_LISTEN,
+    authRequired: isAuthRequired(values),
+    adminToken: values.ENTREPOT_ADMIN_TOKEN,
+    tls: tls && { ...tls, clientRole: values.ENTREPOT_TLS_CLIENT_ROLE },
     dataDir: resolve(values.ENTREPOT_DATA_DIR),
     databaseUrl: values.DATABASE_URL,
     queueUrl: values.QUEUE_URL,
@@ -49,6 +57,7 @@ function toConfig(values: Values, file: RegistriesFile, warnings: readonly strin
     secretKey: values.ENTREPOT_SECRET_KEY,
     internalSecret: values.ENTREPOT_INTERNAL_SECRET ?? deriveSecret(values.ENTREPOT_SECRET_KEY),
     registries: file.registries,
+    blobCapacityBytes: values.ENTREPOT_BLOB_CAPACITY,
     collectAfterMs: values.ENTREPOT_COLLECT_AFTER,
     logLevel: values.ENTREPOT_LOG_LEVEL,
     pullers: values.ENTREPOT_PULLERS,
@@ -56,7 +65,6 @@ function toConfig(values: Values, file: RegistriesFile, warnings: readonly strin
     archiverUrls: values.ENTREPOT_ARCHIVER_URLS,
     archiverListen: values.ENTREPOT_ARCHIVER_LISTEN,
     healthListen: values.ENTREPOT_HEALTH_LISTEN,
-    warnings,
   };
 }
 
@@ -69,9 +77,11 @@ function toIssue({ path, message }: { path: PropertyKey[]; message: string }): C
 /** What is wrong only together. */
 function findConflicts(values: Values): ConfigIssue[] {
   const issues: ConfigIssue[] = [];
-  if (!isLoopback(values.ENTREPOT_LISTEN.host) && !values.ENTREPOT_ALLOW_REMOTE) {
-    const expected = 'expected a loopback address, for clients need no password; ENTREPOT_ALLOW_REMOTE=1 allows others';
-    issues.push({ name: 'ENTREPOT_LISTEN', expected });
+  const hasWayIn = values.ENTREPOT_ADMIN_TOKEN !== undefined || values.ENTREPOT_TLS_CLIENT_CA !== undefined;
+  if (isAuthRequired(values) && !hasWayIn) {
+    const why = values.ENTREPOT_AUTH === 'required' ? 'ENTREPOT_AUTH=required' : 'an address that others can reach';
+    const expected = `must be set for ${why}: clients need a token (or a certificate, by ENTREPOT_TLS_CLIENT_CA)`;
+    issues.push({ name: 'ENTREPOT_ADMIN_TOKEN', expected });
   }
   const relay = values.ENTREPOT_ARCHIVER_LISTEN;
   const hasSecret = (values.ENTREPOT_INTERNAL_SECRET ?? values.ENTREPOT_SECRET_KEY) !== undefined;
@@ -80,6 +90,10 @@ function findConflicts(values: Values): ConfigIssue[] {
     issues.push({ name: 'ENTREPOT_INTERNAL_SECRET', expected });
   }
   return issues;
+}
+
+function isAuthRequired(values: Values): boolean {
+  return values.ENTREPOT_AUTH === 'required' || !isLoopback(values.ENTREPOT_LISTEN.host);
 }
 
 /** So that a deployment needs one secret; nothing about the key can be learnt from what is derived. */

@@ -22,6 +22,13 @@ export const duration = text('a duration like 1h, 30m or 0', (value) => {
   return unit === undefined ? undefined : Number(amount) * (unitsMs[unit] ?? Number.NaN);
 });
 
+/** A number of bytes from `500GB`, `2TB`, `750MB` or plain digits. */
+export const byteSize = text('a size like 500GB', (value) => {
+  const [, amount, unit] = /^(\d{1,15})\s*(B|kB|KB|MB|GB|TB)?$/.exec(value) ?? [];
+  const bytes = Number(amount) * (unitsBytes[unit?.toUpperCase() ?? 'B'] ?? Number.NaN);
+  return Number.isSafeInteger(bytes) && bytes > 0 ? bytes : undefined;
+});
+
 /** A whole number from 1 up. */
 export function count(most: number) {
   return text(`a whole number from 1 to ${most}`, (value) => {
@@ -29,9 +36,6 @@ export function count(most: number) {
     return number >= 1 && number <= most ? number : undefined;
   });
 }
-
-/** `1`, `true`, `yes`, `on` or their opposites. */
-export const flag = text('1 or 0', (value) => flags[value.toLowerCase()]);
 
 /** 32 bytes as 64 hexadecimal digits or as base64, of either alphabet. */
 export const key = text('32 bytes in base64 or hex, as `openssl rand -base64 32` prints them', (value) => {
@@ -68,12 +72,8 @@ export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 }
 
+const unitsBytes: Record<string, number> = { B: 1, KB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12 };
 const unitsMs: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-
-const flags: Record<string, boolean> = {
-  ...{ 1: true, true: true, yes: true, on: true },
-  ...{ 0: false, false: false, no: false, off: false },
-};
 
 function parseListenAddress(value: string): ListenAddress | undefined {
   const [, bracketed, plain, digits] = /^(?:(?:\[([^\]]*)\]|([^:[\]]*)):)?(\d{1,5})$/.exec(value) ?? [];

@@ -6,13 +6,19 @@ import * as values from './values.js';
 export const variables = z.object({
   // Where clients come in.
   ENTREPOT_LISTEN: values.listenAddress.default({ host: '127.0.0.1', port: 2375 }),
-  ENTREPOT_ALLOW_REMOTE: values.flag.default(false),
+  ENTREPOT_AUTH: values.word('auto', 'required').default('auto'),
+  ENTREPOT_ADMIN_TOKEN: values.secret.optional(),
+  ENTREPOT_TLS_CERT: z.string().optional(),
+  ENTREPOT_TLS_KEY: z.string().optional(),
+  ENTREPOT_TLS_CLIENT_CA: z.string().optional(),
+  ENTREPOT_TLS_CLIENT_ROLE: values.word('reader', 'operator', 'admin').optional(),
   ENTREPOT_LOG_LEVEL: values.word('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent').default('info'),
   // Where everything is kept.
   ENTREPOT_DATA_DIR: z.string().default('.entrepot'),
   DATABASE_URL: values.url('postgres', 'postgresql').optional(),
   QUEUE_URL: values.url('redis', 'rediss', 'postgres', 'postgresql').optional(),
   BLOB_STORE_URL: values.url('file', 's3').optional(),
+  ENTREPOT_BLOB_CAPACITY: values.byteSize.optional(),
   ENTREPOT_COLLECT_AFTER: values.duration.default(3_600_000),
   // Secrets.
   ENTREPOT_SECRET_KEY: values.key.optional(),
@@ -28,7 +34,7 @@ export const variables = z.object({
 });
 
 /** Read by the command line, by docker-compose.yml and by the tests. */
-const readElsewhere = /^ENTREPOT_(URL|PORT|TEST_.*)$/;
+const readElsewhere = /^ENTREPOT_(URL|TOKEN|CA|CONFIG|PORT|TEST_.*)$/;
 
 /** What is set under our prefix and read by nobody: probably a typo, so the nearest name is offered. */
 export function warnings(names: readonly string[], referenced: ReadonlySet<string>): string[] {

@@ -124,7 +124,8 @@ describe('chaos', () => {
   };
 
   const fetchSomething: Play = async (context, random, name) => {
-    const due = (await findDueWork(context)).fetch;
+    const { fetch, fetchForBatches } = await findDueWork(context);
+    const due = [...fetch, ...fetchForBatches];
     if (due.length > 0) await fetchOne(context, pick(due, random), name, random);
   };
 
@@ -188,8 +189,9 @@ describe('chaos', () => {
     for (let round = 0; round < 50; round++) {
       await tendPulls(context);
       const due = await findDueWork(context);
-      if (due.fetch.length + due.publish.length + due.resolve.length === 0) return;
-      for (const digest of due.fetch) await fetchOne(context, digest, 'last', random);
+      const fetches = [...due.fetch, ...due.fetchForBatches];
+      if (fetches.length + due.publish.length + due.resolve.length === 0) return;
+      for (const digest of fetches) await fetchOne(context, digest, 'last', random);
       for (const pullId of due.publish) await publishPull(context, pullId);
       for (const pullId of due.resolve) await cancelPull(context, pullId);
     }

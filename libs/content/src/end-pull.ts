@@ -1,4 +1,12 @@
-import { finishPull, listUnwantedFetches, lockFetchesOf, notify, type PullFailure, type Tx } from '@entrepot/database';
+import {
+  finishPull,
+  listUnwantedFetches,
+  lockFetchesOf,
+  lockPulls,
+  notify,
+  type PullFailure,
+  type Tx,
+} from '@entrepot/database';
 
 /** Interactive pulls wait for a registry at most so long, counted from their beginning. */
 export const interactivePatienceMs = 2 * 60_000;
@@ -24,6 +32,8 @@ export async function endPulls(
 ): Promise<string[]> {
   if (pullIds.length === 0) return [];
   const fetches = await lockFetchesOf(tx, pullIds);
+  // Ended by statements that begin after this one, so that they see every lease somebody gave the pull before.
+  await lockPulls(tx, pullIds);
   const ended: string[] = [];
   for (const pullId of [...pullIds].sort()) if (await finishPull(tx, pullId, end)) ended.push(pullId);
   const unwanted = await listUnwantedFetches(tx, fetches);

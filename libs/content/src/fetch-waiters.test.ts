@@ -75,7 +75,10 @@ describe('pulls that wait for a fetch', () => {
     const woken = Promise.all(watches.map((watch) => watch.wait({ timeoutMs: 5_000 }).then(() => performance.now())));
     const askedAt = performance.now();
     const { safeBytes, state } = ingest.state();
-    expect(await reportFetch(one, claimed, { bytesDone: 1_234, safeBytes, state })).toEqual({ wanted: true });
+    expect(await reportFetch(one, claimed, { bytesDone: 1_234, safeBytes, state })).toEqual({
+      wanted: true,
+      urgent: false,
+    });
     for (const at of await woken) expect(at - askedAt).toBeLessThan(2_000);
     for (const pullId of pulls) {
       const progress = await pullProgress(two.database.prisma, pullId);
@@ -97,17 +100,17 @@ describe('pulls that wait for a fetch', () => {
     });
     const report = { bytesDone: 0, ...ingest.state() };
     await cancelPull(two, pulls[0] ?? '');
-    expect(await reportFetch(one, claimed, report)).toEqual({ wanted: true });
+    expect(await reportFetch(one, claimed, report)).toEqual({ wanted: true, urgent: false });
     expect(cancelled).toBe(false);
     await cancelPull(two, pulls[1] ?? '');
     await told;
-    expect(await reportFetch(one, claimed, report)).toEqual({ wanted: false });
+    expect(await reportFetch(one, claimed, report)).toEqual({ wanted: false, urgent: false });
     await ingest.suspend();
     await releaseFetch(one, claimed);
     expect(await claimFetch(one, layer, 'w')).toBeNull();
-    expect((await findDueWork(one)).fetch).toEqual([]);
+    expect((await findDueWork(one)).fetchForBatches).toEqual([]);
     await plannedPull('3');
-    expect((await findDueWork(one)).fetch).toContain(layer);
+    expect((await findDueWork(one)).fetchForBatches).toContain(layer);
     const resumed = await openFetchIngest(one, await claim(one, 'w'));
     expect(resumed.offsetBytes).toBe(2_000_000);
     await resumed.abort();

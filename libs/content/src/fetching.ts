@@ -101,7 +101,7 @@ export async function fetchSources(context: ContentContext, digest: Digest): Pro
 
 /**
  * Renews the claim (30 s) and writes down how far it is; about once a second. `wanted` is false when no pull waits any
- * more: then `suspend` the ingest and `releaseFetch`.
+ * more: then `suspend` the ingest and `releaseFetch`. `urgent` when somebody waits who is no batch.
  *
  * @throws {FetchLostError} another has it
  */
@@ -109,7 +109,7 @@ export async function reportFetch(
   context: ContentContext,
   claim: FetchClaim,
   report: { bytesDone: number; safeBytes: number; state: object },
-): Promise<{ wanted: boolean }> {
+): Promise<{ wanted: boolean; urgent: boolean }> {
   const askedAtMs = performance.now();
   const answer = await reportRow(context.database.prisma, claim, {
     bytesDone: report.bytesDone,

@@ -1,5 +1,17 @@
 export { admitBlob, settleFetches, storeBytes } from './admit.js';
 export {
+  BacklogFullError,
+  BatchEndedError,
+  BatchNotFoundError,
+  cancelBatch,
+  createBatch,
+  getBatch,
+  pauseBatch,
+  resumeBatch,
+  retryBatch,
+  setBatchPriority,
+} from './batches.js';
+export {
   type Collection,
   collectOnce,
   deleteTombstones,
@@ -47,6 +59,16 @@ export {
 export { type Ingest, type IngestOptions, openIngest, type StoredObject } from './ingest.js';
 export { type LayerIndexIngest, openLayerIndex, openLayerIndexIngest } from './layer-index.js';
 export { leaseBlobs, releaseLeases, renewLeases } from './leasing.js';
+export { hasEnded, lookAtPull } from './look-at-pull.js';
+export {
+  endPlanning,
+  findManifestBytes,
+  freeBelow,
+  type PlanningRound,
+  type ResolvedItem,
+  savePlanningRound,
+  takeQueuedItems,
+} from './planning.js';
 export { type PruneReport, PruneRunningError, pruneImages } from './prune-images.js';
 export {
   type PublishedImage,
@@ -56,6 +78,9 @@ export {
   publishImages,
 } from './publish.js';
 export { type PullPublication, publishPull } from './publish-pull.js';
+export { type DockerMessage, errorMessage, PullMessages, statusMessage } from './pull-messages.js';
+export { failureText, viewOf } from './pull-view.js';
+export { PullWatch } from './pull-watch.js';
 export {
   cancelPull,
   failPull,
@@ -75,6 +100,7 @@ export { type Discrepancies, reconcile } from './reconcile.js';
 export { type NewTag, type RemoveOptions, removeImage, tagImage } from './release.js';
 export { ImageConflictError, type ReleaseLine, type ReleaseReport } from './release-plan.js';
 export { createSecretBox, type SecretBox, SecretBoxError } from './secret-box.js';
+export { startBatchItems, workerSilentMs } from './starting.js';
 export { type StoredLayer, type StoreLayerOptions, storeLayer } from './store-layer.js';
 export { type DueWork, findDueWork, tendPulls } from './sweep.js';
 export {

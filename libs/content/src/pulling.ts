@@ -77,7 +77,7 @@ export async function startPull(
 }
 
 /** The pull found unfinished may end before it is locked; then the next round makes a new one. */
-async function insertOrJoin(tx: Tx, request: PullRequest): Promise<{ pullId: string; created: boolean }> {
+export async function insertOrJoin(tx: Tx, request: PullRequest): Promise<{ pullId: string; created: boolean }> {
   for (;;) {
     const inserted = await insertPull(tx, request);
     if (inserted !== null) return { pullId: inserted, created: true };

@@ -1,12 +1,15 @@
 import {
   advancePulls,
+  deleteFinishedBatches,
   deleteFinishedPulls,
   deleteIdleFetches,
+  expirePlannedManifests,
   listDueFetches,
   listDuePulls,
   listImpatientPulls,
   listPlannedBlobs,
   listStalledPulls,
+  listUnplannedBatches,
   listUnwatchedPulls,
   lockFetchesOf,
   lockPull,
@@ -21,22 +24,29 @@ import { cancelUnwatched } from './pulling.js';
 
 const batch = 500;
 const forgetPullsAfterMs = 24 * 60 * 60_000;
+const forgetBatchesAfterMs = 30 * forgetPullsAfterMs;
 
 /** What the database says is due; the caller queues it. */
 export interface DueWork {
   resolve: string[];
   fetch: Digest[];
+  /** Those that only batches wait for. */
+  fetchForBatches: Digest[];
   publish: string[];
+  plan: string[];
 }
 
 /** The next steps nobody has taken, whether their jobs were lost or only late. */
 export async function findDueWork(context: ContentContext): Promise<DueWork> {
   const { prisma } = context.database;
   const pulls = await listDuePulls(prisma, batch);
+  const fetches = await listDueFetches(prisma, batch);
   return {
     resolve: pulls.filter(({ state }) => state === 'queued').map(({ id }) => id),
     publish: pulls.filter(({ state }) => state === 'publishing').map(({ id }) => id),
-    fetch: await listDueFetches(prisma, batch),
+    fetch: fetches.filter(({ urgent }) => urgent).map(({ digest }) => digest),
+    fetchForBatches: fetches.filter(({ urgent }) => !urgent).map(({ digest }) => digest),
+    plan: await listUnplannedBatches(prisma, batch),
   };
 }
 
@@ -59,6 +69,8 @@ export async function tendPulls(context: ContentContext): Promise<void> {
     await database.transaction((tx) => restart(tx, pullId));
   }
   await deleteIdleFetches(database.prisma, batch);
+  await deleteFinishedBatches(database.prisma, { batch: forgetBatchesAfterMs, dryRun: forgetPullsAfterMs });
+  await expirePlannedManifests(database.prisma, batch);
   await deleteFinishedPulls(database.prisma, forgetPullsAfterMs, batch);
 }
 

@@ -43,6 +43,8 @@ export interface Upstreams {
   /** Lower priority first, then by host. */
   list(): readonly Upstream[];
   find(host: string): Upstream | undefined;
+  /** Reads them now, so that a change that was made before is seen. */
+  refresh(): Promise<void>;
   close(): void;
 }
 
@@ -58,17 +60,18 @@ export async function openUpstreams(options: UpstreamsOptions): Promise<Upstream
     onChange?.(known);
   };
   // One after another, so that an older answer never comes last.
-  const readNext = (): void => {
+  const readNext = (): Promise<void> => {
     reading = reading.then(read).catch(onError);
+    return reading;
   };
-  const ignore = database.signals.on(registryTopic, readNext);
-  const timer = setInterval(readNext, lookAnywayMs);
+  const ignore = database.signals.on(registryTopic, () => void readNext());
+  const timer = setInterval(() => void readNext(), lookAnywayMs);
   onChange?.(known);
-  readNext();
-  await reading;
+  await readNext();
   return {
     list: () => known,
     find: (host) => known.find((upstream) => upstream.host === host),
+    refresh: readNext,
     close: () => {
       clearInterval(timer);
       ignore();

@@ -1,5 +1,6 @@
 import type { Digest } from '@entrepot/oci';
 import { afterMs } from './database-time.js';
+import { Prisma } from './generated/client.js';
 import { jsonbText } from './jsonb-text.js';
 import type { PullFailure } from './pulls.js';
 import type { Tx } from './transaction.js';
@@ -34,6 +35,13 @@ export interface FetchReport {
 export interface TakenFetch {
   retryMs: number;
 }
+
+/** Whether somebody waits for the fetch `f` who is no batch, or watches the pull of one. */
+const isUrgent = Prisma.sql`exists (
+  select from pull_blob b join pull p on p.id = b.pull_id
+   where b.blob_digest = f.digest and p.state = 'fetching'
+     and (p.kind = 'interactive'
+          or exists (select from pull_watcher w where w.pull_id = p.id and w.expires_at > now())))`;
 
 /**
  * Takes a fetch that is due and that a pull waits for, in one statement. Null when there is nothing to fetch.
@@ -76,10 +84,14 @@ export async function saveFetchUpload(tx: Tx, key: FetchKey, storageKey: string)
 
 /**
  * Writes down progress, renews the lease and the upload, and wakes those who watch, in one statement. Null when the
- * fetch is not ours any more, else whether a pull still waits for it.
+ * fetch is not ours any more, else whether a pull still waits for it (`wanted`), and one of people (`urgent`).
  */
-export async function reportFetch(tx: Tx, key: FetchKey, report: FetchReport): Promise<{ wanted: boolean } | null> {
-  const [row] = await tx.$queryRaw<{ ours: number; waiting: number }[]>`
+export async function reportFetch(
+  tx: Tx,
+  key: FetchKey,
+  report: FetchReport,
+): Promise<{ wanted: boolean; urgent: boolean } | null> {
+  const [row] = await tx.$queryRaw<{ ours: number; waiting: number; urgent: boolean }[]>`
     with ours as (
       update blob_fetch set bytes_done = ${report.bytesDone}::bigint, lease_until = ${afterMs(report.leaseMs)}
        where digest = ${key.digest} and epoch = ${key.epoch} and owner = ${key.owner} and state = 'running'
@@ -92,8 +104,10 @@ export async function reportFetch(tx: Tx, key: FetchKey, report: FetchReport): P
       select p.id from ours, pull_blob b join pull p on p.id = b.pull_id
        where b.blob_digest = ${key.digest} and p.state = 'fetching'),
     told as (select pg_notify('entrepot', 'pull:' || id)::text from waiting)
-    select (select count(*)::int from ours) as ours, (select count(*)::int from told) as waiting`;
-  return row?.ours === 1 ? { wanted: row.waiting > 0 } : null;
+    select (select count(*)::int from ours) as ours, (select count(*)::int from told) as waiting,
+           ${isUrgent} as urgent
+      from (select ${key.digest}::text as digest) f`;
+  return row?.ours === 1 ? { wanted: row.waiting > 0, urgent: row.urgent } : null;
 }
 
 /** Gives a fetch back, to be taken again after a while. Null when it is not ours any more, else its failed tries. */
@@ -160,14 +174,13 @@ export async function listUnwantedFetches(tx: Tx, digests: readonly Digest[]): P
 }
 
 /** Fetches somebody should take now: due or abandoned, and waited for. Oldest first. */
-export async function listDueFetches(tx: Tx, limit: number): Promise<Digest[]> {
-  const rows = await tx.$queryRaw<{ digest: Digest }[]>`
-    select digest from blob_fetch f
+export async function listDueFetches(tx: Tx, limit: number): Promise<{ digest: Digest; urgent: boolean }[]> {
+  return await tx.$queryRaw<{ digest: Digest; urgent: boolean }[]>`
+    select digest, ${isUrgent} as urgent from blob_fetch f
      where not_before <= now() and (state = 'queued' or lease_until <= now())
        and exists (select from pull_blob b join pull p on p.id = b.pull_id
                     where b.blob_digest = f.digest and p.state = 'fetching')
      order by created_at limit ${limit}`;
-  return rows.map((row) => row.digest);
 }
 
 /** Interactive pulls that wait for a fetch which is parked until they are older than `patienceMs`, with its reason. */

@@ -24,6 +24,8 @@ export interface DatabaseOptions {
   maxConnections?: number;
   /** Shown in pg_stat_activity. */
   applicationName?: string;
+  /** In whose name a transaction works that begins now; null for that of nobody. */
+  caller?(): string | null;
 }
 
 /** Opens the pool; connections are made when they are needed first. The caller closes it. */
@@ -31,11 +33,11 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Databa
   const applicationName = options.applicationName ?? 'entrepot';
   const prisma = new PrismaClient({ adapter: openAdapter(url, applicationName, options.maxConnections ?? 8) });
   const signals = openSignals(url, applicationName);
-  const database: Database = {
+  const inNameOf = (caller: () => string | null): Database => ({
     prisma,
     signals,
-    transaction: (fn) => runTransaction(prisma, fn),
-    as: (caller) => (caller === null ? database : { ...database, transaction: inNameOf(prisma, caller) }),
+    transaction: (fn) => runTransaction(prisma, (tx) => callAs(tx, caller(), fn)),
+    as: (name) => inNameOf(() => name),
     ping: async () => {
       await prisma.$queryRaw`select 1`;
     },
@@ -43,16 +45,13 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Databa
       await signals.close();
       await prisma.$disconnect();
     },
-  };
-  return database;
+  });
+  return inNameOf(options.caller ?? (() => null));
 }
 
-function inNameOf(prisma: PrismaClient, caller: string): Database['transaction'] {
-  return (fn) =>
-    runTransaction(prisma, async (tx) => {
-      await tx.$executeRaw`select set_config('entrepot.caller', ${caller}, true)`;
-      return fn(tx);
-    });
+async function callAs<T>(tx: Tx, caller: string | null, fn: (tx: Tx) => Promise<T>): Promise<T> {
+  if (caller !== null) await tx.$executeRaw`select set_config('entrepot.caller', ${caller}, true)`;
+  return await fn(tx);
 }
 
 function openAdapter(url: string, applicationName: string, max: number): PrismaPg {

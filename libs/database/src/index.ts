@@ -34,6 +34,68 @@ export {
   saveArchivePlan,
 } from './archives.js';
 export {
+  type BacklogBatch,
+  type BacklogItem,
+  countSlots,
+  countStarted,
+  deleteWorker,
+  keepWorker,
+  listBacklog,
+  saveVirtualTimes,
+  tryLockBacklog,
+} from './backlog.js';
+export {
+  type BatchItemRow,
+  batchBytes,
+  delayItems,
+  failItems,
+  type ItemState,
+  listAbandonedPulls,
+  listBatchItems,
+  listQueuedItems,
+  listRunningPulls,
+  nextQueuedItem,
+  type PlannedItem,
+  type QueuedItem,
+  retryItems,
+  saveItemPlans,
+  setItemPriority,
+  startItem,
+  stopItems,
+} from './batch-items.js';
+export {
+  expirePlannedManifests,
+  findKnownManifests,
+  keepManifests,
+  noteSpeed,
+  promisedBytes,
+  storedBytes,
+  sumBatchPlan,
+} from './batch-plans.js';
+export {
+  type BatchFilter,
+  type BatchPlan,
+  type BatchPriority,
+  type BatchRow,
+  type BatchState,
+  batchPriorities,
+  claimPlanning,
+  countUnfinishedItems,
+  deleteFinishedBatches,
+  findBatch,
+  finishBatches,
+  type HostPlan,
+  type ItemCounts,
+  insertBatch,
+  listBatches,
+  listUnplannedBatches,
+  lockBatch,
+  type NewBatch,
+  type NewBatchItem,
+  releasePlanning,
+  updateBatch,
+} from './batches.js';
+export {
   type ClaimedFetch,
   claimFetch,
   deleteFetch,
@@ -105,6 +167,7 @@ export {
   type NewEvent,
   pageEvents,
 } from './events.js';
+export { answerKey, deleteOldKeys, dropKey, type KeyedRequest, takeKey, type UsedKey } from './idempotency-keys.js';
 export {
   findCreationTime,
   findImageDetail,
@@ -187,8 +250,10 @@ export {
   finishPull,
   insertPull,
   joinPull,
+  leaveToWatchers,
   listDuePulls,
   lockPull,
+  lockPulls,
   lockWaitingPulls,
   type PullFailure,
   type PullKind,
@@ -230,6 +295,15 @@ export { notify, type Signals, type WaitOptions, type Watch } from './signals.js
 export { findKnownKeys, listBlobsByKey } from './storage-keys.js';
 export { type ListedTag, listTagMoves, listTags, type TagMove } from './tag-list.js';
 export { type MovedTag, putRepositoryManifests, putTags, type TagTarget } from './tags.js';
+export {
+  deleteToken,
+  insertToken,
+  listTokens,
+  type TokenRole,
+  type TokenRow,
+  useToken,
+  useTokenNamed,
+} from './tokens.js';
 export {
   deleteTombstones,
   insertTombstone,

@@ -80,6 +80,11 @@ export async function lockPull(tx: Tx, pullId: string): Promise<PullRow | null> 
   return (await selectPull(tx, pullId, Prisma.sql`for no key update`)) ?? null;
 }
 
+/** As `lockPull`, many in the order in which everybody locks them. */
+export async function lockPulls(tx: Tx, pullIds: readonly string[]): Promise<void> {
+  await tx.$queryRaw`select 1 from pull where id = any(${[...pullIds]}::uuid[]) order by id for no key update`;
+}
+
 async function selectPull(tx: Tx, pullId: string, lock: Prisma.Sql): Promise<PullRow | undefined> {
   const [row] = await tx.$queryRaw<PullRow[]>`
     select id::text, reference, platform, kind, state, credential, credential_key as "credentialKey",
@@ -162,9 +167,16 @@ export async function listDuePulls(tx: Tx, limit: number): Promise<{ id: string;
      order by created_at limit ${limit}`;
 }
 
-/** Forgets pulls that ended long ago, with their timelines. */
+/** Leaves a pull of a batch to those who watch it. */
+export async function leaveToWatchers(tx: Tx, pullIds: readonly string[]): Promise<void> {
+  await tx.$executeRaw`update pull set kind = 'interactive' where id = any(${[...pullIds]}::uuid[])`;
+}
+
+/** Forgets pulls that ended long ago, with their timelines; those of a batch when the batch has gone. */
 export async function deleteFinishedPulls(tx: Tx, afterEndMs: number, limit: number): Promise<number> {
   return await tx.$executeRaw`
     delete from pull where id in (
-      select id from pull where finished_at <= ${afterMs(-afterEndMs)} for update skip locked limit ${limit})`;
+      select id from pull
+       where finished_at <= ${afterMs(-afterEndMs)} and not exists (select from batch_item i where i.pull_id = pull.id)
+       for update skip locked limit ${limit})`;
 }

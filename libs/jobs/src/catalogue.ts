@@ -1,8 +1,10 @@
 import { analyseLayer } from './analyse-layer.js';
 import { analyseLayerNow } from './analyse-layer-now.js';
 import { collect } from './collect.js';
+import { fetchBatchBlob } from './fetch-batch-blob.js';
 import { fetchBlob } from './fetch-blob.js';
 import { planArchive } from './plan-archive.js';
+import { planBatch } from './plan-batch.js';
 import { publishPull } from './publish-pull.js';
 import { resolvePull } from './resolve-pull.js';
 
@@ -10,7 +12,9 @@ import { resolvePull } from './resolve-pull.js';
 export const jobCatalogue = {
   resolvePull,
   fetchBlob,
+  fetchBatchBlob,
   publishPull,
+  planBatch,
   planArchive,
   analyseLayer,
   analyseLayerNow,

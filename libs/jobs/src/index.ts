@@ -4,6 +4,7 @@ export { jobCatalogue } from './catalogue.js';
 export { collect } from './collect.js';
 export { defineJob, InvalidJobNameError, type JobDefinition } from './define-job.js';
 export { InvalidPayloadError, QueueUnavailableError, QueueUrlError, WorkerExistsError } from './errors.js';
+export { fetchBatchBlob } from './fetch-batch-blob.js';
 export { fetchBlob } from './fetch-blob.js';
 export type {
   EnqueueOptions,
@@ -16,5 +17,6 @@ export type {
 } from './job-queue.js';
 export { migrateQueue, openQueue, type QueueOptions } from './open-queue.js';
 export { planArchive } from './plan-archive.js';
+export { planBatch } from './plan-batch.js';
 export { publishPull } from './publish-pull.js';
 export { resolvePull } from './resolve-pull.js';

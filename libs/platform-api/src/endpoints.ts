@@ -1,8 +1,32 @@
+import {
+  cancelBatch,
+  changeBatch,
+  createBatch,
+  createBatchFromFile,
+  getBatch,
+  getBatchItem,
+  listBatches,
+  listBatchItems,
+  pauseBatch,
+  planPull,
+  resumeBatch,
+  retryBatch,
+  watchBatch,
+} from './batches.js';
 import { followEvents, listEvents } from './events.js';
 import { getImage, getImageHistory, listImages, pruneImages, removeImage, tagImage } from './images.js';
 import { cancelPull, followPull, getPull, listPulls, startPull } from './pulls.js';
+import {
+  changeRegistry,
+  createRegistry,
+  deleteRegistry,
+  getRegistry,
+  listRegistries,
+  testRegistry,
+} from './registries.js';
 import { getDiskUsage, getSystem } from './system.js';
 import { listTagMoves, listTags } from './tags.js';
+import { createToken, deleteToken, listTokens } from './tokens.js';
 
 /** All that the API can be asked; the keys are the operation ids of the OpenAPI document. */
 export const endpoints = {
@@ -21,6 +45,28 @@ export const endpoints = {
   getPull,
   followPull,
   cancelPull,
+  planPull,
+  createBatch,
+  createBatchFromFile,
+  listBatches,
+  getBatch,
+  watchBatch,
+  listBatchItems,
+  getBatchItem,
+  cancelBatch,
+  retryBatch,
+  pauseBatch,
+  resumeBatch,
+  changeBatch,
   listEvents,
   followEvents,
+  listRegistries,
+  getRegistry,
+  createRegistry,
+  changeRegistry,
+  deleteRegistry,
+  testRegistry,
+  createToken,
+  listTokens,
+  deleteToken,
 } as const;

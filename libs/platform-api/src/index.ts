@@ -1,3 +1,21 @@
+export {
+  type BatchRequest,
+  batchRequest,
+  cancelBatch,
+  changeBatch,
+  createBatch,
+  createBatchFromFile,
+  getBatch,
+  getBatchItem,
+  listBatches,
+  listBatchItems,
+  maxBatchItems,
+  pauseBatch,
+  planPull,
+  resumeBatch,
+  retryBatch,
+  watchBatch,
+} from './batches.js';
 export { basePath, defineEndpoint, type Endpoint, type Role, roles, type Stream } from './define-endpoint.js';
 export { type EndpointInput, type EndpointOutput, type EndpointRequest, requestOf } from './endpoint-request.js';
 export { endpoints } from './endpoints.js';
@@ -7,6 +25,15 @@ export { openApiDocument } from './openapi.js';
 export { pageOf, pageQuery } from './page.js';
 export { type Problem, problem, problemType } from './problem.js';
 export { cancelPull, credential, failure, followPull, getPull, listPulls, startPull } from './pulls.js';
+export {
+  changeRegistry,
+  createRegistry,
+  deleteRegistry,
+  getRegistry,
+  listRegistries,
+  testRegistry,
+} from './registries.js';
 export { getDiskUsage, getSystem } from './system.js';
 export { listTagMoves, listTags } from './tags.js';
+export { createToken, deleteToken, listTokens } from './tokens.js';
 export { digest, platform, time } from './values.js';

@@ -12,6 +12,7 @@ export {
   RegistryUnreachableError,
   RepositoryUnknownError,
 } from './errors.js';
+export { parseRegistryAuth } from './registry-auth.js';
 export {
   type DownloadOptions,
   type FetchedManifest,

@@ -20,6 +20,7 @@ import {
   RegistryError,
   RegistryLimitedError,
   RegistryProtocolError,
+  RegistryUnauthorizedError,
 } from './errors.js';
 import { headerOf, type ResponseHead } from './exchange.js';
 import { SmallBody } from './hops.js';
@@ -191,6 +192,29 @@ export class RegistryClient {
     await retrying(this.#requests, context, () =>
       this.#transport.ask(origin, { subject: { kind: 'ping' }, method: 'GET', credential, signal, onHead: ignoreBody }),
     );
+  }
+
+  /**
+   * Asks `/v2/` as it is configured, once. A registry that wants a credential where none is configured answers too.
+   *
+   * @throws {RegistryUnauthorizedError} the configured credential is refused
+   */
+  async checkConnection(host: string, { signal }: RequestContext = {}): Promise<{ authenticated: boolean }> {
+    const { origin, upstream } = this.#places(host);
+    const { credential } = upstream;
+    try {
+      await this.#transport.ask(origin, {
+        subject: { kind: 'ping' },
+        method: 'GET',
+        credential,
+        signal,
+        onHead: ignoreBody,
+      });
+      return { authenticated: true };
+    } catch (error) {
+      if (error instanceof RegistryUnauthorizedError && credential === undefined) return { authenticated: false };
+      throw error;
+    }
   }
 
   /** Cuts what is still running. */

@@ -17,13 +17,15 @@ export function available(group: OptionalGroup): boolean {
   return false;
 }
 
-/** `describe`, or, where the group cannot run, `describe.skip` with one loud line that says why. */
-export function describeWith(group: OptionalGroup, name: string, suite: () => void): void {
-  if (available(group)) {
+/** `describe`, or, where one of the groups cannot run, `describe.skip` with one loud line that says why. */
+export function describeWith(needed: OptionalGroup | readonly OptionalGroup[], name: string, suite: () => void): void {
+  const groups = typeof needed === 'string' ? [needed] : needed;
+  const missing = groups.filter((group) => !available(group))[0];
+  if (missing === undefined) {
     describe(name, suite);
     return;
   }
-  process.stderr.write(`\n!!! SKIPPED ${name} (needs ${group}): ${whyMissing(group)}\n`);
+  process.stderr.write(`\n!!! SKIPPED ${name} (needs ${missing}): ${whyMissing(missing)}\n`);
   describe.skip(name, suite);
 }
 

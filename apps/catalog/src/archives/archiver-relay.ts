@@ -1,25 +1,27 @@
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import type { ServiceConfig } from '@entrepot/config';
+import { errorMessage } from '@entrepot/content';
 import type { Logger } from '@entrepot/observability';
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { Agent, type Dispatcher } from 'undici';
 import { EngineError } from '../docker-engine/engine-error.js';
 import { CONFIG, LOGGER } from '../providers.js';
 
-const notConnected = new Set(['ECONNREFUSED', 'ECONNRESET', 'EHOSTUNREACH', 'ENOTFOUND', 'UND_ERR_CONNECT_TIMEOUT']);
-
-/** A request of a client that an archiver is to answer. */
+/** What is asked of an archiver. */
 export interface RelayedRequest {
-  method: 'GET' | 'HEAD' | 'PUT' | 'POST';
-  /** Below `/internal`, with its query. */
+  method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
+  /** With the query; `/internal/…`. */
   path: string;
-  /** The client's request, when its body goes along. */
+  headers?: Readonly<Record<string, string>>;
+  /** The client's request, whose body goes on as it comes; none for a request without a body. */
   upload?: IncomingMessage;
-  signal: AbortSignal;
 }
 
-/** Passes requests about tars on to an archiver, bodies as they come. */
+const notConnected = new Set(['ECONNREFUSED', 'ECONNRESET', 'EHOSTUNREACH', 'ENOTFOUND', 'UND_ERR_CONNECT_TIMEOUT']);
+const maxRefusalBytes = 64 * 1024;
+
+/** Passes requests that need tar work on to an archiver, bodies as they come, and its answers back as they come. */
 @Injectable()
 export class ArchiverRelay implements OnApplicationShutdown {
   readonly #agent = new Agent({ connect: { timeout: 5_000 }, headersTimeout: 0, bodyTimeout: 0 });
@@ -31,43 +33,82 @@ export class ArchiverRelay implements OnApplicationShutdown {
   ) {}
 
   /**
-   * The answer of an archiver, whatever its status. One that does not take the connection has read nothing, so another
-   * one is asked.
+   * The archiver's messages as raw bytes. The first `next` throws when no archiver takes the request, or when it
+   * refuses; an archiver that breaks off becomes a message, `broken`.
    *
-   * @throws {EngineError} none takes it
+   * @throws {EngineError}
    */
-  async send({ method, path, upload, signal }: RelayedRequest): Promise<Dispatcher.ResponseData> {
+  async *messages(request: RelayedRequest, broken: string, signal: AbortSignal): AsyncGenerator<Buffer | string> {
+    const answer = await this.send(request, signal);
+    try {
+      yield* answer.body as AsyncIterable<Buffer>;
+    } catch (error) {
+      this.logger.warn({ err: error }, 'an archiver broke off');
+      yield `${JSON.stringify(errorMessage(broken))}\r\n`;
+    } finally {
+      // Whoever still sends must be able to come to an end, or it never reads the answer.
+      request.upload?.resume();
+    }
+  }
+
+  /**
+   * The archiver's answer; the caller reads its body to the end or destroys it. An archiver that does not take the
+   * connection has read nothing, so another one is asked.
+   *
+   * @throws {EngineError} none takes it, or its refusal with status and text
+   */
+  async send(request: RelayedRequest, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
     const urls = this.#inTurn();
     for (const [index, url] of urls.entries()) {
       try {
-        return await this.#agent.request({
-          origin: url,
-          path: `/internal${path}`,
-          method,
-          headers: {
-            authorization: `Bearer ${this.config.internalSecret}`,
-            ...(upload ? { 'content-type': 'application/x-tar' } : {}),
-          },
-          // Read through an iterator, so that an answer before the end of the body does not cut the client's connection.
-          body: upload ? Readable.from(upload.iterator({ destroyOnReturn: false })) : null,
-          signal,
-        });
+        return await accepted(await this.#ask(url, request, signal));
       } catch (error) {
+        if (error instanceof EngineError) throw error;
         const { code } = error as NodeJS.ErrnoException;
         this.logger.warn({ err: error, url }, 'an archiver did not take a request');
-        if (!notConnected.has(code ?? '') || upload?.readableDidRead || index === urls.length - 1) break;
+        const isUntouched = request.upload === undefined || !request.upload.readableDidRead;
+        if (!notConnected.has(code ?? '') || !isUntouched || index === urls.length - 1) break;
       }
     }
-    throw new EngineError(503, 'no archiver can take the request at the moment');
+    throw new EngineError(503, 'no archiver can take this at the moment');
   }
 
   onApplicationShutdown(): Promise<void> {
     return this.#agent.destroy();
   }
 
+  #ask(url: string, { method, path, headers, upload }: RelayedRequest, signal: AbortSignal) {
+    const authorization = `Bearer ${this.config.internalSecret}`;
+    // Read through an iterator, so that an answer before the end of the body does not cut the client's connection.
+    const body = upload && Readable.from(upload.iterator({ destroyOnReturn: false }));
+    return this.#agent.request({ origin: url, path, method, headers: { ...headers, authorization }, body, signal });
+  }
+
   #inTurn(): readonly string[] {
     const { archiverUrls } = this.config;
     const first = this.#next++ % Math.max(archiverUrls.length, 1);
     return [...archiverUrls.slice(first), ...archiverUrls.slice(0, first)];
+  }
+}
+
+/** A refusal that is written for the client carries `message`, as the Engine API has it. */
+async function accepted(answer: Dispatcher.ResponseData): Promise<Dispatcher.ResponseData> {
+  const { statusCode, body } = answer;
+  if (statusCode < 300) return answer;
+  let text = '';
+  for await (const chunk of body) if (text.length < maxRefusalBytes) text += String(chunk);
+  const message = messageIn(text);
+  if (message !== null) throw new EngineError(statusCode, message);
+  // The answer to HEAD has no body, and its status says all.
+  if (text === '') throw new EngineError(statusCode, `the archiver answered ${statusCode}`);
+  throw new EngineError(502, `the archiver answered ${statusCode}: ${text.slice(0, 500)}`);
+}
+
+function messageIn(text: string): string | null {
+  try {
+    const { message } = JSON.parse(text) as { message?: unknown };
+    return typeof message === 'string' ? message : null;
+  } catch {
+    return null;
   }
 }

@@ -31,7 +31,7 @@ export class ContainerFilesController {
 
   async #relay(method: RelayedRequest['method'], request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const upload = method === 'PUT' || method === 'POST' ? request.raw : undefined;
-    const answer = await this.relay.send({ method, path: request.url, upload, signal: closedSignal(reply) });
-    await relayAnswer(reply, answer, upload);
+    const answer = await this.relay.send({ method, path: `/internal${request.url}`, upload }, closedSignal(reply));
+    relayAnswer(reply, answer, upload);
   }
 }

@@ -41,6 +41,9 @@ const statusByCode: Readonly<Record<string, number>> = {
   INVALID_REFERENCE: 400,
   INVALID_PLATFORM: 400,
   INVALID_DIGEST: 400,
+  // Never 401: the docker command would ask for a login to a registry.
+  UNAUTHENTICATED: 403,
+  ROLE_TOO_LOW: 403,
   IMAGE_CONFLICT: 409,
   CONTAINER_NOT_FOUND: 404,
   CONTAINER_NAME_TAKEN: 409,

@@ -1,19 +1,28 @@
 import { Readable } from 'node:stream';
 import { Controller, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { LoadRelay } from '../archives/load-relay.js';
+import { ArchiverRelay } from '../archives/archiver-relay.js';
 import { closedSignal } from './message-stream.js';
 
 /** `docker load`. */
 @Controller('images')
 export class LoadController {
-  constructor(private readonly relay: LoadRelay) {}
+  constructor(private readonly relay: ArchiverRelay) {}
 
   @Post('load')
   async load(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const mark = request.url.indexOf('?');
     const query = mark < 0 ? '' : request.url.slice(mark);
-    const messages = this.relay.load(request.raw, query, closedSignal(reply));
+    const messages = this.relay.messages(
+      {
+        method: 'POST',
+        path: `/internal/load${query}`,
+        headers: { 'content-type': 'application/x-tar' },
+        upload: request.raw,
+      },
+      'the archive was not read to its end; load it again',
+      closedSignal(reply),
+    );
     const first = await messages.next();
     void reply
       .code(200)

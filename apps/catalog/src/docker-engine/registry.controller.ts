@@ -13,6 +13,7 @@ import {
   type Credential,
   defaultEndpoint,
   loginDomain,
+  parseRegistryAuth,
   type RegistryClient,
   RegistryUnauthorizedError,
 } from '@entrepot/registry-client';
@@ -21,7 +22,6 @@ import type { FastifyRequest } from 'fastify';
 import { REGISTRY_CLIENT } from '../providers.js';
 import { EngineError } from './engine-error.js';
 import { readJsonBody } from './json-body.js';
-import { parseRegistryAuth } from './registry-auth.js';
 
 /** What is asked of a registry and keeps nothing: `docker login`, and what a name stands for there. */
 @Controller()

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { TlsConfig } from '@entrepot/config';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { isPlatformUrl } from '../platform/platform-url.js';
@@ -11,13 +12,14 @@ import { routeUrl } from './route-url.js';
  * The HTTP server as Docker clients need it: versioned and greedy paths, bodies left on the request as streams, the
  * headers of every answer, JSON under exactly `application/json`, HEAD only where it is declared.
  */
-export function createTransport(): FastifyAdapter {
+export function createTransport(tls?: TlsConfig): FastifyAdapter {
   const adapter = new FastifyAdapter({
     routerOptions: { maxParamLength: 4096 },
     exposeHeadRoutes: false,
     forceCloseConnections: true,
     rewriteUrl: (request: IncomingMessage) => routeUrl(request.method ?? 'GET', request.url ?? '/'),
     frameworkErrors: refuseMalformed,
+    ...(tls === undefined ? {} : { https: serverOptions(tls) }),
   });
   const fastify = adapter.getInstance();
   fastify.removeAllContentTypeParsers();
@@ -25,6 +27,12 @@ export function createTransport(): FastifyAdapter {
   fastify.addHook('onRequest', openAnswer);
   fastify.addHook('onSend', finishJson);
   return adapter;
+}
+
+/** Who shows no certificate may still show a token, so a connection without one is let in and judged by request. */
+function serverOptions({ cert, key, clientCa }: TlsConfig): object {
+  const clients = clientCa === undefined ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: false };
+  return { cert, key, minVersion: 'TLSv1.2', ...clients };
 }
 
 /** What the router cannot read never comes to the error filter. */

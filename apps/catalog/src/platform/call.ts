@@ -2,7 +2,7 @@ import type { Endpoint } from '@entrepot/platform-api';
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
-import type { Caller } from './caller.js';
+import type { Caller } from '../access/caller.js';
 
 /** Where a handler's endpoint stands in its metadata. */
 export const ENDPOINT = Symbol('endpoint');

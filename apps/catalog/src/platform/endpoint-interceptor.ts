@@ -1,36 +1,54 @@
-import { type Endpoint, roles } from '@entrepot/platform-api';
+import type { Endpoint } from '@entrepot/platform-api';
 import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { map, type Observable, of } from 'rxjs';
+import { from, lastValueFrom, type Observable, of } from 'rxjs';
+import { callerOf } from '../access/caller.js';
+import { demandRole } from '../access/guard.js';
 import { closedSignal } from '../docker-engine/message-stream.js';
 import { type Call, ENDPOINT, keepCall } from './call.js';
-import { callerOf } from './caller.js';
 import { endEventId, lastEventId, type StreamEvent, sendEvents } from './event-stream.js';
-import { PlatformError } from './platform-error.js';
+import { Idempotency, type KeyedWork } from './idempotency.js';
 import { readBody, readParams, readQuery } from './read-input.js';
 
 /** What happens around every handler: who may call, what came in, what goes out. */
 @Injectable()
 export class EndpointInterceptor implements NestInterceptor {
+  constructor(private readonly idempotency: Idempotency) {}
+
   async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
     const endpoint = Reflect.getMetadata(ENDPOINT, context.getHandler()) as Endpoint;
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const reply = context.switchToHttp().getResponse<FastifyReply>();
-    keepCall(await checkedCall(endpoint, request, reply));
+    const call = await checkedCall(endpoint, request, reply);
+    keepCall(call);
     // An EventSource would otherwise come back to a stream that has ended again and again.
     if (endpoint.stream === 'events' && lastEventId(request) === endEventId) {
       void reply.code(204);
       return of(undefined);
     }
-    return next.handle().pipe(map((answer: unknown) => shape(endpoint, reply, answer)));
+    const keyed = await this.idempotency.take(endpoint, call);
+    if (keyed?.kind === 'answer') {
+      void reply.code(keyed.status).header('idempotency-replayed', 'true');
+      return of(keyed.answer);
+    }
+    return from(this.#handle(endpoint, reply, next, keyed));
+  }
+
+  async #handle(endpoint: Endpoint, reply: FastifyReply, next: CallHandler, keyed: KeyedWork | null): Promise<unknown> {
+    try {
+      const answer = shape(endpoint, reply, await lastValueFrom(next.handle(), { defaultValue: undefined }));
+      await keyed?.keep(endpoint.status, answer);
+      return answer;
+    } catch (error) {
+      await keyed?.drop();
+      throw error;
+    }
   }
 }
 
 async function checkedCall(endpoint: Endpoint, request: FastifyRequest, reply: FastifyReply): Promise<Call<Endpoint>> {
   const caller = callerOf(request);
-  if (roles.indexOf(caller.role) < roles.indexOf(endpoint.role)) {
-    throw new PlatformError(403, 'ROLE_TOO_LOW', `${caller.name} is ${caller.role}; this needs ${endpoint.role}`);
-  }
+  demandRole(caller, endpoint.role);
   return {
     params: readParams(endpoint, request),
     query: readQuery(endpoint, request),

@@ -56,26 +56,26 @@ export class PlatformImagesController {
   }
 
   @Handles(tagImage)
-  async tag({ params, body, caller }: Call<typeof tagImage>): Promise<Answer<typeof tagImage>> {
+  async tag({ params, body }: Call<typeof tagImage>): Promise<Answer<typeof tagImage>> {
     const reference = parseReference(body.name);
     if (reference.digest !== undefined) {
       throw new PlatformError(400, 'INVALID_REFERENCE', `a name with a digest is no tag: ${body.name}`);
     }
     const target = { ...reference, tag: reference.tag ?? 'latest' };
-    await giveTag({ database: this.database.as(caller.name) }, { source: params.name, target });
+    await giveTag({ database: this.database }, { source: params.name, target });
     return { name: familiarReference(target) };
   }
 
   @Handles(removeImage)
-  async remove({ params, query, caller }: Call<typeof removeImage>): Promise<Answer<typeof removeImage>> {
+  async remove({ params, query }: Call<typeof removeImage>): Promise<Answer<typeof removeImage>> {
     const { force, noPrune, platform, dryRun } = query;
     const options = { force, prune: !noPrune, platforms: platform.map(parsePlatform), rehearse: dryRun };
-    const report = await remove({ database: this.database.as(caller.name) }, params.name, options);
+    const report = await remove({ database: this.database }, params.name, options);
     return removalJson(report, dryRun);
   }
 
   @Handles(pruneImages)
-  async prune({ body, caller }: Call<typeof pruneImages>): Promise<Answer<typeof pruneImages>> {
+  async prune({ body }: Call<typeof pruneImages>): Promise<Answer<typeof pruneImages>> {
     const filter = {
       dangling: !body.all,
       untilSeconds: body.until === undefined ? undefined : readTime('body', 'until', body.until),
@@ -83,7 +83,7 @@ export class PlatformImagesController {
       notLabels: body.notLabel.map(readLabel),
       rehearse: body.dryRun,
     };
-    return removalJson(await prune({ database: this.database.as(caller.name) }, filter), body.dryRun);
+    return removalJson(await prune({ database: this.database }, filter), body.dryRun);
   }
 
   async #filter(query: Call<typeof listImages>['query']): Promise<ImageListFilter> {

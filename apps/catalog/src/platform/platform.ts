@@ -1,9 +1,12 @@
+import { BatchesController } from './batches.controller.js';
 import { PlatformEventsController } from './events.controller.js';
 import { PlatformImagesController } from './images.controller.js';
 import { OpenApiController } from './openapi.controller.js';
 import { PlatformPullsController } from './pulls.controller.js';
+import { RegistriesController } from './registries.controller.js';
 import { PlatformSystemController } from './system.controller.js';
 import { TagsController } from './tags.controller.js';
+import { TokensController } from './tokens.controller.js';
 
 /** The controllers that handle the endpoints of `libs/platform-api`. */
 export const platformControllers = [
@@ -11,7 +14,10 @@ export const platformControllers = [
   PlatformImagesController,
   TagsController,
   PlatformPullsController,
+  BatchesController,
   PlatformEventsController,
+  RegistriesController,
+  TokensController,
 ];
 
 /** Those, and what describes them. */

@@ -19,8 +19,13 @@ const statusByCode: Readonly<Record<string, number>> = {
   INVALID_PLATFORM: 400,
   INVALID_DIGEST: 400,
   INVALID_PATTERN: 400,
+  UNAUTHENTICATED: 401,
+  ROLE_TOO_LOW: 403,
   IMAGE_NOT_FOUND: 404,
   PLATFORM_NOT_FOUND: 404,
+  BATCH_NOT_FOUND: 404,
+  BATCH_ENDED: 409,
+  BACKLOG_FULL: 429,
   IMAGE_CONFLICT: 409,
   PRUNE_RUNNING: 409,
   HISTORY_MISMATCH: 409,
@@ -47,7 +52,9 @@ export function toProblem(error: unknown): ProblemAnswer {
   }
   const status = statusByCode[error.code] ?? 500;
   const { code, message: detail, retryable } = error;
-  return { ...expected({ status, code, detail, retryable }), isFault: status >= 500 };
+  // RFC 6750: how to be let in.
+  const headers: Record<string, string> = status === 401 ? { 'www-authenticate': 'Bearer realm="entrepot"' } : {};
+  return { ...expected({ status, code, detail, retryable }), headers, isFault: status >= 500 };
 }
 
 type Facts = Pick<Problem, 'status' | 'code' | 'detail' | 'retryable'>;

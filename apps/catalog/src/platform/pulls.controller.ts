@@ -1,4 +1,4 @@
-import { cancelPull as cancel } from '@entrepot/content';
+import { cancelPull as cancel, hasEnded, lookAtPull } from '@entrepot/content';
 import {
   type Database,
   type ListedPull,
@@ -11,7 +11,6 @@ import { cancelPull, type EndpointOutput, followPull, getPull, listPulls, startP
 import { Controller, Inject } from '@nestjs/common';
 import { z } from 'zod';
 import { DATABASE } from '../providers.js';
-import { hasEnded, lookAtPull } from '../pulls/look-at-pull.js';
 import { PullStarter } from '../pulls/pull-starter.js';
 import type { Call } from './call.js';
 import { decodeCursor, pageFrom } from './cursor.js';
@@ -34,10 +33,10 @@ export class PlatformPullsController {
   ) {}
 
   @Handles(startPull)
-  async start({ body, caller }: Call<typeof startPull>): Promise<Answer<typeof startPull>> {
+  async start({ body }: Call<typeof startPull>): Promise<Answer<typeof startPull>> {
     const reference = withDefaultTag(parseReference(body.reference));
     const platform = body.platform === undefined ? undefined : parsePlatform(body.platform);
-    const wanted = { reference, platform, credential: body.credential, caller: caller.name, unwatchedMs };
+    const wanted = { reference, platform, credential: body.credential, unwatchedMs };
     const { pullId } = await this.starter.start(wanted);
     return this.#get(pullId);
   }
@@ -67,9 +66,9 @@ export class PlatformPullsController {
   }
 
   @Handles(cancelPull)
-  async cancel({ params, caller }: Call<typeof cancelPull>): Promise<Answer<typeof cancelPull>> {
+  async cancel({ params }: Call<typeof cancelPull>): Promise<Answer<typeof cancelPull>> {
     await this.#get(params.id);
-    await cancel({ ...this.starter.content, database: this.database.as(caller.name) }, params.id);
+    await cancel(this.starter.content, params.id);
     return this.#get(params.id);
   }
 

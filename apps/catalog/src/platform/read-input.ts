@@ -36,7 +36,8 @@ export async function readBody(endpoint: Endpoint, request: FastifyRequest): Pro
   return check(endpoint.body, parseJson(text), 'body');
 }
 
-async function readText(request: FastifyRequest, maxBytes: number): Promise<string> {
+/** The whole body as text. @throws {PlatformError} it is too long */
+export async function readText(request: FastifyRequest, maxBytes: number): Promise<string> {
   const chunks: Buffer[] = [];
   let sizeBytes = 0;
   for await (const chunk of request.raw as AsyncIterable<Buffer>) {

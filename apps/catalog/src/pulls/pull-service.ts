@@ -1,3 +1,12 @@
+import {
+  type DockerMessage,
+  errorMessage,
+  failureText,
+  PullMessages,
+  PullWatch,
+  statusMessage,
+  viewOf,
+} from '@entrepot/content';
 import { type Database, findManifestPlatform, type PullProgress } from '@entrepot/database';
 import {
   familiarReference,
@@ -10,11 +19,9 @@ import {
 import type { Credential, RegistryClient } from '@entrepot/registry-client';
 import { Inject, Injectable } from '@nestjs/common';
 import { DATABASE, REGISTRY_CLIENT } from '../providers.js';
-import { type DockerMessage, errorMessage, PullMessages, statusMessage } from './pull-messages.js';
-import { failureAnswer, failureText, isLateFailure, viewOf } from './pull-outcome.js';
+import { failureAnswer, isLateFailure } from './pull-outcome.js';
 import type { PullRequest } from './pull-request.js';
 import { PullStarter } from './pull-starter.js';
-import { PullWatch } from './pull-watch.js';
 
 /** Tags of one repository that are pulled side by side. */
 const tagsAhead = 3;
@@ -22,8 +29,6 @@ const tagsAhead = 3;
 /** A pull with what lets it in. */
 export interface AuthorizedPull extends PullRequest {
   credential?: Credential;
-  /** In whose name. */
-  caller: string | null;
 }
 
 /** Starts pulls and tells their clients how they go, in dockerd's messages. */
@@ -66,8 +71,8 @@ export class PullService {
     return tags.map((tag) => ({ ...reference, tag }));
   }
 
-  async #start({ platform, credential, caller }: AuthorizedPull, reference: Reference): Promise<PullWatch> {
-    const { pullId, watcherId } = await this.starter.start({ reference, platform, credential, caller });
+  async #start({ platform, credential }: AuthorizedPull, reference: Reference): Promise<PullWatch> {
+    const { pullId, watcherId } = await this.starter.start({ reference, platform, credential });
     return new PullWatch(this.starter.content, pullId, watcherId);
   }
 

@@ -16,8 +16,6 @@ export interface WantedPull {
   /** Only when the client named one. */
   platform?: Platform;
   credential?: Credential;
-  /** In whose name. */
-  caller: string | null;
   /** How long it goes on without anybody who watches; as long as a watcher may be silent when not given. */
   unwatchedMs?: number;
 }
@@ -41,9 +39,8 @@ export class PullStarter {
 
   /** The database knows of the pull before the queue does; a job that could not be added is added by a sweep. */
   async start(wanted: WantedPull): Promise<{ pullId: string; watcherId: string }> {
-    const { reference, platform, credential, caller, unwatchedMs } = wanted;
-    const inName = { ...this.content, database: this.content.database.as(caller) };
-    const { pullId, watcherId, created } = await startPull(inName, {
+    const { reference, platform, credential, unwatchedMs } = wanted;
+    const { pullId, watcherId, created } = await startPull(this.content, {
       reference: formatReference(reference),
       platform: platform ? formatPlatform(platform) : null,
       kind: 'interactive',

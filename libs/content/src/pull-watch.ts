@@ -1,6 +1,7 @@
-import { type ContentContext, leavePull, renewWatcher, watcherTtlMs } from '@entrepot/content';
 import type { PullProgress } from '@entrepot/database';
+import type { ContentContext } from './context.js';
 import { hasEnded, lookAtPull } from './look-at-pull.js';
+import { leavePull, renewWatcher, watcherTtlMs } from './pulling.js';
 
 /** One client that watches one pull. As long as it is open, the pull has a reason to go on. */
 export class PullWatch {

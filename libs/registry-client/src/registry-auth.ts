@@ -1,4 +1,4 @@
-import type { Credential } from '@entrepot/registry-client';
+import type { Credential } from './upstream.js';
 
 /**
  * Reads X-Registry-Auth: base64url of a JSON object with username and password, an identity token or a registry token.
