@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { arch } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { bin, prepareWorkspace, root } from './workspace.mjs';
 
 const node24 = '24.21.0';
@@ -31,33 +31,59 @@ function check(name, command, args) {
     total.passed += 1;
     return;
   }
-  total.failed += 1;
-  loudly(`FAILED: ${name}\n${result.stdout}${result.stderr}`);
+  fail(`${name}\n${result.stdout}${result.stderr}`);
 }
 
+/** Files that failed are run once more, one after another: a busy machine must not turn a run red, a defect must. */
 function suite(name, node, args) {
   console.log(`\n== ${name} ==`);
+  const first = jest(node, args);
+  if (first === null) return;
+  const failed = first.testResults.filter(({ status }) => status === 'failed').map((file) => file.name);
+  count(first.testResults.filter(({ status }) => status !== 'failed'));
+  if (failed.length === 0) {
+    // Jest itself found fault (an open handle, no file at all) where no test did.
+    if (first.exitCode !== 0) fail(`${name}: jest ended with ${first.exitCode} without a failed test`);
+    return;
+  }
+  const paths = failed.map((path) => relative(root, path));
+  console.log(`\n== ${name}, run again alone: ${paths.join(', ')} ==`);
+  const again = jest(node, ['--runInBand', '--runTestsByPath', ...paths]);
+  if (again === null) return;
+  count(again.testResults);
+  const passed = again.testResults.filter(({ status }) => status !== 'failed').map((file) => relative(root, file.name));
+  if (passed.length > 0) loudly(`passed only when run again: ${passed.join(', ')}`);
+}
+
+/** Runs jest and reads what it reports; null, and a failure, when it reports nothing. */
+function jest(node, args) {
   const report = join(root, 'node_modules', '.entrepot-test.json');
   rmSync(report, { force: true });
-  const jest = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', 'node_modules/jest/bin/jest.js'];
-  const result = spawnSync(node, [...jest, '--json', `--outputFile=${report}`, ...args], {
+  const options = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
+  const program = [...options, 'node_modules/jest/bin/jest.js', '--json', `--outputFile=${report}`];
+  const { status } = spawnSync(node, [...program, ...args], {
     cwd: root,
     stdio: ['ignore', 'ignore', 'inherit'],
     env: { ...process.env, ENTREPOT_TEST_NODE: node },
   });
-  count(name, report, result.status);
+  if (existsSync(report)) return { ...JSON.parse(readFileSync(report, 'utf8')), exitCode: status };
+  fail(`jest ended with ${status} and no report`);
+  return null;
 }
 
-function count(name, report, status) {
-  if (!existsSync(report)) {
-    total.failed += 1;
-    return loudly(`FAILED: ${name}: jest ended with ${status} and no report`);
+/** A file that cannot even be read as a test counts as one failure. */
+function count(files) {
+  for (const { assertionResults, status } of files) {
+    const of = (wanted) => assertionResults.filter((test) => wanted.includes(test.status)).length;
+    total.passed += of(['passed']);
+    total.skipped += of(['pending', 'skipped', 'todo']);
+    total.failed += of(['failed']) || (status === 'failed' ? 1 : 0);
   }
-  const found = JSON.parse(readFileSync(report, 'utf8'));
-  total.passed += found.numPassedTests;
-  total.failed += found.numFailedTests + found.numRuntimeErrorTestSuites;
-  total.skipped += found.numPendingTests;
-  if (status !== 0 && found.numFailedTests + found.numRuntimeErrorTestSuites === 0) total.failed += 1;
+}
+
+function fail(what) {
+  total.failed += 1;
+  loudly(`FAILED: ${what}`);
 }
 
 /** Node from the npm registry, beside the packages; null where there is none for this machine. */

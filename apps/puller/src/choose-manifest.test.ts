@@ -1,4 +1,11 @@
-import { type Descriptor, type Digest, parseImageConfig, parseManifest, parsePlatform } from '@entrepot/oci';
+import {
+  type Descriptor,
+  type Digest,
+  MEDIA_TYPES,
+  parseImageConfig,
+  parseManifest,
+  parsePlatform,
+} from '@entrepot/oci';
 import { type BuiltImage, type BuiltIndex, buildImage, buildIndex } from '@entrepot/testing';
 import { chooseManifest, type FoundManifest, type ManifestReader } from './choose-manifest.js';
 
@@ -32,6 +39,14 @@ describe('choosing the manifest of a platform', () => {
     const top = await image('linux/s390x');
     expect(await choose(top, 'linux/amd64')).toMatchObject({ shown: top.digest, path: [{ digest: top.digest }] });
     expect(asked).toEqual([]);
+  });
+
+  it.each([
+    ['a size', { sizeBytes: 5 }, /is 5 bytes to the index that names it, but is \d+ bytes$/],
+    ['a kind', { mediaType: MEDIA_TYPES.ociIndex }, /is an index to the index that names it, but is an image$/],
+  ])('refuses an entry with %s that is not that of the manifest', async (_, entry, message) => {
+    const index = keep(buildIndex({ images: [await image('linux/amd64')], entries: [entry] }));
+    await expect(choose(index, 'linux/amd64')).rejects.toThrow(message);
   });
 
   it('reads one manifest of an index, never an attestation', async () => {

@@ -87,6 +87,7 @@ class Descent {
   async #open(entry: Descriptor, depth: number, platformKnown: boolean): Promise<ChosenImage | null> {
     if (++this.#reads > maxReads) return null;
     const found = await this.reader.manifest(entry);
+    checkEntry(entry, found);
     if (found.manifest.kind === 'index') {
       const inner = await this.into(found.manifest, depth + 1);
       return inner && { ...inner, path: [found, ...inner.path] };
@@ -102,8 +103,33 @@ class Descent {
   }
 }
 
+/** The digest fixes the bytes; an index that describes them otherwise means to be read in two ways. */
+function checkEntry(entry: Descriptor, { digest, bytes, manifest }: FoundManifest): void {
+  const actual = { kind: manifest.kind, sizeBytes: bytes.length };
+  const said = { kind: isIndexType(entry.mediaType) ? 'index' : 'image', sizeBytes: entry.sizeBytes };
+  if (actual.kind !== said.kind) throw new EntryMismatchError(digest, `an ${said.kind}`, `an ${actual.kind}`);
+  if (actual.sizeBytes !== said.sizeBytes) {
+    throw new EntryMismatchError(digest, `${said.sizeBytes} bytes`, `${actual.sizeBytes} bytes`);
+  }
+}
+
 function isImageEntry(entry: Descriptor): boolean {
   return !isAttestation(entry) && (isIndexType(entry.mediaType) || isImageManifestType(entry.mediaType));
+}
+
+/** An entry of an index is something else than the index says. */
+export class EntryMismatchError extends Error {
+  override readonly name = 'EntryMismatchError';
+  readonly code = 'INDEX_ENTRY_MISMATCH' as const;
+  readonly retryable = false;
+
+  constructor(
+    readonly digest: Digest,
+    expected: string,
+    actual: string,
+  ) {
+    super(`manifest ${digest} is ${expected} to the index that names it, but is ${actual}`);
+  }
 }
 
 /** An index has no image for the platform that was asked for. */

@@ -19,8 +19,11 @@ export interface ResponseHead {
   headers: Readonly<Record<string, string | string[] | undefined>>;
 }
 
-/** Takes the body. A promise pauses the socket until it settles; throwing ends the exchange with that error. */
-export type BodySink = (chunk: Buffer) => void | Promise<void>;
+/**
+ * Takes the body. A promise pauses the socket until it settles; throwing ends the exchange with that error; `enough`
+ * ends it as if the body ended here, so that nobody can make us read for ever.
+ */
+export type BodySink = (chunk: Buffer) => void | 'enough' | Promise<void>;
 
 /**
  * Sends a request and gives the body to the sink that `onHead` chooses.
@@ -56,6 +59,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
   #pending: Promise<void> | undefined;
   /** What ended it from our side, instead of the network. */
   #ours: { error: unknown } | undefined;
+  #hasEnough = false;
   readonly #onAbort = () => {
     this.#reject(this.request.signal?.reason);
     this.#end(this.request.signal?.reason);
@@ -91,10 +95,11 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.#ours !== undefined) return;
+    if (this.#ours !== undefined || this.#hasEnough) return;
     try {
       const taken = this.#sink(chunk);
-      if (taken !== undefined) this.#pause(controller, taken);
+      if (taken === 'enough') this.#leave(controller);
+      else if (taken !== undefined) this.#pause(controller, taken);
     } catch (error) {
       this.#end(error);
     }
@@ -109,6 +114,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     void this.#settled().then(() => {
+      if (this.#hasEnough && this.#head !== undefined) return this.#resolve(this.#head);
       this.#reject(this.#ours === undefined ? new NetworkFailure(this.request.url, error) : this.#ours.error);
     });
   }
@@ -126,6 +132,11 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
 
   async #settled(): Promise<void> {
     await this.#pending;
+  }
+
+  #leave(controller: Dispatcher.DispatchController): void {
+    this.#hasEnough = true;
+    controller.abort(new Error('the rest of the body is not wanted'));
   }
 
   #end(error: unknown): void {

@@ -37,7 +37,7 @@ export async function exchangeAt(
   }
 }
 
-/** Takes a small body; what is beyond `maxBytes` is dropped, which `isCut` tells. */
+/** Takes a small body; what is beyond `maxBytes` is not read, which `isCut` tells. */
 export class SmallBody {
   readonly #chunks: Buffer[] = [];
   #length = 0;
@@ -46,10 +46,8 @@ export class SmallBody {
   constructor(private readonly maxBytes: number) {}
 
   readonly take: BodySink = (chunk) => {
-    if (this.#length + chunk.length > this.maxBytes) {
-      this.isCut = true;
-      return;
-    }
+    if (this.#length + chunk.length > this.maxBytes) this.isCut = true;
+    if (this.isCut) return 'enough';
     this.#length += chunk.length;
     this.#chunks.push(chunk);
   };

@@ -156,7 +156,7 @@ export class RegistryClient {
     const { host } = this.#placesOf(repository, context).origin;
     if (sizeBytes > maxBytes) throw new ContentTooLargeError(host, `blob ${digest}`, maxBytes);
     const body = new SmallBody(sizeBytes);
-    await this.downloadBlob(repository, descriptor, { ...context, onChunk: body.take });
+    await this.downloadBlob(repository, descriptor, { ...context, onChunk: (chunk) => void body.take(chunk) });
     const bytes = body.bytes();
     const actual = digestOf(bytes, digestAlgorithm(digest));
     if (actual !== digest) throw new ContentMismatchError(host, `blob ${digest} from ${host}: got ${actual}`);

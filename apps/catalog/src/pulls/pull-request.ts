@@ -37,6 +37,7 @@ export function parsePullRequest(query: PullQuery): PullRequest {
 /** A digest decides alone: with a tag beside it, dockerd ignores the tag. */
 function withTagOrDigest(named: Reference, tag: string): Reference {
   const { domain, path } = named;
+  if (tag.length > 128 && !isDigest(tag)) throw new EngineError(400, 'invalid tag format');
   const digest = isDigest(tag) ? tag : named.digest;
   if (digest) return { domain, path, digest };
   return tag === '' ? named : parseReference(`${domain}/${path}:${tag}`);
