@@ -26,6 +26,8 @@ import { platform, platformControllers } from './platform/platform.js';
 import { type CatalogParts, providersOf } from './providers.js';
 import { PullService } from './pulls/pull-service.js';
 import { PullStarter } from './pulls/pull-starter.js';
+import { RegistrySearchController } from './search/registry-search.controller.js';
+import { SearchService } from './search/search-service.js';
 
 const dockerEngine = [
   PingController,
@@ -46,6 +48,17 @@ const dockerEngine = [
   UnsupportedController,
 ];
 
+const services = [
+  Idempotency,
+  PullStarter,
+  PullService,
+  ArchiveService,
+  BatchService,
+  ContainerService,
+  ArchiverRelay,
+  SearchService,
+];
+
 /** The whole service as Nest sees it: its parts, its logic, its controllers. */
 @Module({})
 export class AppModule {
@@ -53,17 +66,8 @@ export class AppModule {
     checkHandlers(platformControllers);
     return {
       module: AppModule,
-      providers: [
-        ...providersOf(parts),
-        Idempotency,
-        PullStarter,
-        PullService,
-        ArchiveService,
-        BatchService,
-        ContainerService,
-        ArchiverRelay,
-      ],
-      controllers: [HealthController, ...dockerEngine, ...platform],
+      providers: [...providersOf(parts), ...services],
+      controllers: [HealthController, RegistrySearchController, ...dockerEngine, ...platform],
     };
   }
 }

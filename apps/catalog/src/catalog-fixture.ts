@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openBlobStore } from '@entrepot/blob-store';
 import { loadServiceConfig } from '@entrepot/config';
-import { createSecretBox, openUpstreams } from '@entrepot/content';
+import { createSecretBox, openUpstreams, type UpstreamEntry } from '@entrepot/content';
 import { type Database, openDatabase } from '@entrepot/database';
 import type { JobQueue } from '@entrepot/jobs';
 import { createHealth, createLogger, createMetrics } from '@entrepot/observability';
@@ -22,8 +22,15 @@ export interface CatalogFixture {
   close(): Promise<void>;
 }
 
+/** Tests talk to this machine only. */
+const noDockerHub: UpstreamEntry = { host: 'docker.io', endpoint: 'http://127.0.0.1:1' };
+
 /** Starts a catalog on a migrated database; the caller closes it and drops the database. */
-export async function startCatalog(databaseUrl: string, env: Record<string, string> = {}): Promise<CatalogFixture> {
+export async function startCatalog(
+  databaseUrl: string,
+  env: Record<string, string> = {},
+  baseline: readonly UpstreamEntry[] = [noDockerHub],
+): Promise<CatalogFixture> {
   const folder = await mkdtemp(join(tmpdir(), 'entrepot-catalog-'));
   const blobStoreUrl = `file://${folder}`;
   const config = loadServiceConfig({
@@ -34,7 +41,7 @@ export async function startCatalog(databaseUrl: string, env: Record<string, stri
   const database = openDatabase(databaseUrl, { caller: currentCaller });
   const registryClient = new RegistryClient();
   const upstreams = await openUpstreams({
-    ...{ database, secretBox: createSecretBox(config.secretKey), baseline: config.registries },
+    ...{ database, secretBox: createSecretBox(config.secretKey), baseline },
     onChange: (list) => registryClient.setUpstreams(list),
     onError: () => {},
   });

@@ -282,7 +282,7 @@ export {
   type ReleaseFacts,
 } from './release-facts.js';
 export { putRepositories } from './repositories.js';
-export { listRepositories, type RepositorySummary } from './repository-list.js';
+export { type RepositorySearch, type RepositorySummary, searchRepositories } from './repository-search.js';
 export {
   type BlobUse,
   dropReviews,

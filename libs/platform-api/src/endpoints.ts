@@ -24,6 +24,7 @@ import {
   listRegistries,
   testRegistry,
 } from './registries.js';
+import { searchImages } from './search.js';
 import { getDiskUsage, getSystem } from './system.js';
 import { listTagMoves, listTags } from './tags.js';
 import { createToken, deleteToken, listTokens } from './tokens.js';
@@ -58,6 +59,7 @@ export const endpoints = {
   pauseBatch,
   resumeBatch,
   changeBatch,
+  searchImages,
   listEvents,
   followEvents,
   listRegistries,

@@ -33,6 +33,7 @@ export {
   listRegistries,
   testRegistry,
 } from './registries.js';
+export { searchImages } from './search.js';
 export { getDiskUsage, getSystem } from './system.js';
 export { listTagMoves, listTags } from './tags.js';
 export { createToken, deleteToken, listTokens } from './tokens.js';

@@ -90,7 +90,8 @@ function basicPass({ place, credential }: AccessWish, challenges: readonly Chall
   throw new RegistryUnauthorizedError(place.host, reason, { status: 401, dockerMessage });
 }
 
-function basicHeader({ username, password }: { username: string; password: string }): string {
+/** `Basic …` */
+export function basicHeader({ username, password }: { username: string; password: string }): string {
   return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
 }
 

@@ -21,4 +21,6 @@ export {
 } from './registry-client.js';
 export type { RequestContext } from './request-context.js';
 export type { RetryPolicy } from './retry.js';
+export type { SearchAnswer, SearchHit } from './search/search-hit.js';
+export type { SearchQuery } from './search/search-registry.js';
 export { type Credential, defaultEndpoint, isLoopbackHost, loginDomain, type Upstream } from './upstream.js';

@@ -9,7 +9,8 @@ export function networkError(host: string, failure: NetworkFailure): RegistryErr
   const cause = rootCause(failure.cause);
   if (cause instanceof UnsafeHopError) return new RegistryProtocolError(host, cause.message, { cause });
   const { reason, goText, isFinal = false } = explain(cause, failure);
-  const dockerMessage = `Get "${failure.url.origin}/v2/": ${goText}`;
+  const { origin, pathname, search } = failure.url;
+  const dockerMessage = `Get "${origin}${pathname.endsWith('/v1/search') ? pathname + search : '/v2/'}": ${goText}`;
   if (isFinal) return new RegistryProtocolError(host, reason, { cause, dockerMessage });
   const where = failure.url.host === host ? reason : `${reason} (${failure.url.host})`;
   return new RegistryUnreachableError(host, where, { cause, dockerMessage });

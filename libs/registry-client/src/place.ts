@@ -27,6 +27,13 @@ export function mirrorsOf(upstream: Upstream, connections: Connections): Place[]
   });
 }
 
+/** Where a registry is searched: Docker Hub has an address of its own for it, unless it was pointed elsewhere. */
+export function searchPlaceOf(upstream: Upstream, connections: Connections): Place {
+  const usual = upstream.host === 'docker.io' ? 'https://index.docker.io' : undefined;
+  const endpoint = upstream.endpoint === defaultEndpoint('docker.io') ? usual : (upstream.endpoint ?? usual);
+  return originOf({ ...upstream, endpoint }, connections);
+}
+
 function placeAt(host: string, base: URL, upstream: Upstream, connections: Connections, isMirror: boolean): Place {
   const allowsPlain = upstream.insecure === true || isLoopbackHost(base.host) || base.protocol === 'http:';
   return { host, base, connections, isMirror, allowsPlain };

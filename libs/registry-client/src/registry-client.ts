@@ -24,9 +24,12 @@ import {
 } from './errors.js';
 import { headerOf, type ResponseHead } from './exchange.js';
 import { SmallBody } from './hops.js';
-import { mirrorsOf, originOf, type Place } from './place.js';
+import { mirrorsOf, originOf, type Place, searchPlaceOf } from './place.js';
 import type { RequestContext } from './request-context.js';
 import { bodyPolicy, isTransient, type RetryPolicy, requestPolicy, retrying, waitToRetry } from './retry.js';
+import type { SearchAnswer } from './search/search-hit.js';
+import { type SearchQuery, searchRegistry } from './search/search-registry.js';
+import { SearchedRegistry } from './search/searched-registry.js';
 import type { Subject } from './subject.js';
 import { listPages } from './tags.js';
 import { Transport } from './transport.js';
@@ -183,6 +186,21 @@ export class RegistryClient {
         return { head, body: body.bytes() };
       }),
     );
+  }
+
+  /**
+   * Searches one registry in the way of its kind, once and within a time-out. Mirrors are not asked.
+   *
+   * @throws {RegistryUnreachableError} also when the time is up
+   * @throws {ContentTooLargeError} an answer of more than 2 MiB
+   */
+  async search(host: string, query: SearchQuery): Promise<SearchAnswer> {
+    const { origin, upstream } = this.#places(host);
+    const place = searchPlaceOf(upstream, origin.connections);
+    const kind = upstream.kind ?? (host === 'docker.io' ? 'docker-hub' : 'distribution');
+    const credential = query.credential ?? upstream.credential;
+    const open = (signal: AbortSignal) => new SearchedRegistry(place, this.#transport, credential, signal);
+    return searchRegistry(host, kind, query, open);
   }
 
   /** Asks `/v2/` with the credential. @throws {RegistryUnauthorizedError} it is refused */

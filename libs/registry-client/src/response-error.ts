@@ -28,6 +28,7 @@ export function responseError(refused: RefusedResponse): RegistryError {
   const { head, host, subject } = refused;
   const said = parseComplaint(refused.body, head.status);
   const general = limitOrFault(host, head, said);
+  if (subject.kind === 'search') return searchError(refused, said, general);
   if (general !== null) return general;
   if (head.status === 401) return unauthorized(refused, said);
   if (head.status === 403) return denied(refused, said);
@@ -60,6 +61,18 @@ export function statusLine({ status, statusText }: ResponseHead): string {
   return statusText === '' ? `${status}` : `${status} ${statusText}`;
 }
 
+/** To dockerd everything but 200 is the same. */
+function searchError({ host, head }: RefusedResponse, said: Complaint, general: RegistryError | null): RegistryError {
+  const { status } = head;
+  const facts = { status, dockerMessage: `Unexpected status code ${status}` };
+  if (general instanceof RegistryLimitedError) return general;
+  if (general !== null) return new RegistryFaultError(host, general.message, facts);
+  const reason = `registry ${host} refuses to be searched: ${said.message}`;
+  if (status === 401) return new RegistryUnauthorizedError(host, reason, facts);
+  if (status === 403) return new RegistryDeniedError(host, reason, facts);
+  return new RegistryProtocolError(host, `unexpected answer ${statusLine(head)} to a search`, facts);
+}
+
 function unauthorized(refused: RefusedResponse, said: Complaint): RegistryError {
   const challenge = [refused.head.headers['www-authenticate']].flat().join(',');
   if (/error="?insufficient_scope/.test(challenge)) return denied(refused, complaint('DENIED'));
@@ -77,8 +90,8 @@ function unauthorized(refused: RefusedResponse, said: Complaint): RegistryError 
 /** A bare DENIED is passed on by dockerd as it is; an explained one becomes its "not found, or log in". */
 function denied({ host, head, subject }: RefusedResponse, said: Complaint): RegistryError {
   const what = familiarSubject(subject);
-  const isAmbiguous = said.isExplained && subject.kind !== 'ping';
-  const name = subject.kind === 'ping' ? '' : familiarRepository(subject.repository);
+  const isAmbiguous = said.isExplained && 'repository' in subject;
+  const name = 'repository' in subject ? familiarRepository(subject.repository) : '';
   const pullDenied = `pull access denied for ${name}, repository does not exist or may require 'docker login': ${said.text}`;
   return new RegistryDeniedError(host, `registry ${host} denies access to ${what}: ${said.message}`, {
     status: head.status,
@@ -89,7 +102,7 @@ function denied({ host, head, subject }: RefusedResponse, said: Complaint): Regi
 
 function unknown(
   { host, head }: RefusedResponse,
-  subject: Exclude<Subject, { kind: 'ping' }>,
+  subject: Exclude<Subject, { kind: 'ping' | 'search' }>,
   said: Complaint,
 ): RegistryError {
   const facts = { status: head.status, dockerStatus: 404 };

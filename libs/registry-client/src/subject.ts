@@ -5,6 +5,7 @@ export type Subject =
   | { kind: 'manifest'; repository: string; path: string; reference: string }
   | { kind: 'blob'; repository: string; path: string; digest: Digest }
   | { kind: 'tags'; repository: string; path: string }
+  | { kind: 'search'; path: string; scope: string }
   | { kind: 'ping' };
 
 /** Where it is found below the address of a registry. */
@@ -16,6 +17,8 @@ export function pathOf(subject: Subject): string {
       return `v2/${subject.path}/blobs/${subject.digest}`;
     case 'tags':
       return `v2/${subject.path}/tags/list`;
+    case 'search':
+      return subject.path;
     case 'ping':
       return 'v2/';
   }
@@ -23,12 +26,13 @@ export function pathOf(subject: Subject): string {
 
 /** The rights a token needs for it; none for a ping. */
 export function scopeOf(subject: Subject): string {
+  if (subject.kind === 'search') return subject.scope;
   return subject.kind === 'ping' ? '' : `repository:${subject.path}:pull`;
 }
 
 /** How Docker names it: `redis:7`, `redis@sha256:…`, `redis`. */
 export function familiarSubject(subject: Subject): string {
-  if (subject.kind === 'ping') return 'the registry';
+  if (subject.kind === 'ping' || subject.kind === 'search') return 'the registry';
   const name = familiarRepository(subject.repository);
   if (subject.kind !== 'manifest') return name;
   return `${name}${isDigest(subject.reference) ? '@' : ':'}${subject.reference}`;

@@ -36,7 +36,8 @@ function parseTags(place: Place, body: Buffer): string[] {
   }
 }
 
-function nextPage(head: ResponseHead, from: URL): URL | undefined {
+/** Where a list that comes in pages goes on. */
+export function nextPage(head: ResponseHead, from: URL): URL | undefined {
   const link = /<([^>]+)>\s*;[^,]*rel="?next"?/i.exec(headerOf(head, 'link') ?? '')?.[1];
   return link !== undefined && URL.canParse(link, from.href) ? new URL(link, from) : undefined;
 }

@@ -1,4 +1,4 @@
-import type { AccessPasses, AccessWish } from './access.js';
+import { type AccessPasses, type AccessWish, basicHeader } from './access.js';
 import { RegistryFaultError, RegistryProtocolError } from './errors.js';
 import { type BodySink, headerOf, type ResponseHead } from './exchange.js';
 import { checkedHop, exchangeAt, SmallBody } from './hops.js';
@@ -19,6 +19,8 @@ export interface Ask {
   /** Instead of the subject's own address, for the next page of a list. */
   url?: URL;
   credential?: Credential;
+  /** Sends user and password unasked, to an API that shows less to strangers instead of asking who they are. */
+  isForward?: boolean;
   signal?: AbortSignal;
   /** Chooses who takes the body of a 2xx answer; may throw. */
   onHead: (head: ResponseHead) => BodySink;
@@ -43,7 +45,10 @@ export class Transport {
       signal,
       idleTimeoutMs: this.idleTimeoutMs,
     };
-    let pass = this.passes.find(wish);
+    const isForward = ask.isForward && wish.credential && 'username' in wish.credential;
+    let pass = isForward
+      ? basicHeader(wish.credential as { username: string; password: string })
+      : this.passes.find(wish);
     let answeredChallenge = false;
     let url = own;
     for (let hop = 0; hop <= maxHops; hop += 1) {

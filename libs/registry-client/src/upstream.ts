@@ -14,7 +14,12 @@ export interface Upstream {
   credential?: Credential;
   /** Sockets to one address at the same time. */
   maxConnections?: number;
+  /** How it is searched; when not given, Docker Hub as such and any other as a plain registry. */
+  kind?: RegistryKind;
 }
+
+/** Which API beside the distribution protocol a registry speaks. */
+export type RegistryKind = 'docker-hub' | 'harbor' | 'quay' | 'zot' | 'distribution';
 
 /** What a registry is shown to be let in. An identity token is exchanged for access tokens, a registry token is one. */
 export type Credential = { username: string; password: string } | { identityToken: string } | { registryToken: string };

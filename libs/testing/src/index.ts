@@ -17,6 +17,7 @@ export { type PausedDatabase, pauseBefore, waitForBlocked } from './paused-datab
 export { createTestDatabase, type TestDatabase } from './postgres.js';
 export { type PostgresServer, startPostgres } from './postgres-server.js';
 export { type RedisServer, startRedis } from './redis-server.js';
+export { seedCatalogue } from './seed-catalogue.js';
 export { type SeededImage, type SeedIndexRecipe, type SeedRecipe, seedImage, seedIndex } from './seed-images.js';
 export type { Fault, FaultMatch, Faults, RequestKind } from './upstream/faults.js';
 export {

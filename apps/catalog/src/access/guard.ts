@@ -6,7 +6,7 @@ import { AccessDeniedError, RoleTooLowError } from './access-denied-error.js';
 import { type Caller, runAs } from './caller.js';
 
 /** What tells only that this server runs. */
-const open = new Set(['/_ping', '/healthz', '/readyz']);
+const open = new Set(['/_ping', '/v1/_ping', '/healthz', '/readyz']);
 
 /** Lets every request of a server be somebody's, and refuses those who may not ask what they ask. */
 export function guardRequests(fastify: FastifyInstance, access: Access): void {

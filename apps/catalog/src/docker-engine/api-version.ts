@@ -10,7 +10,8 @@ export const newestApiVersion = '1.50';
 /** The oldest version that is served. */
 export const oldestApiVersion = '1.24';
 
-const versionedPath = /^\/v([0-9.]+)(?=\/)/;
+/** Without a dot it is no version of this API: `/v1/search` is that of a registry. */
+const versionedPath = /^\/v([0-9]+\.[0-9.]*)(?=\/)/;
 
 /** Splits `/v1.50/images/json` into `1.50` and `/images/json`; a path without prefix has the newest version. */
 export function splitVersion(url: string): { version: string; rest: string } {

@@ -206,7 +206,9 @@ describe('images over the Engine API', () => {
 
   it('searches what is here', async () => {
     const { body } = await get('/v1.50/images/search?term=multi');
-    expect(body).toEqual([{ star_count: 0, is_official: true, name: 'multi', is_automated: false, description: '' }]);
+    expect(body).toEqual([
+      { star_count: 0, is_official: true, name: 'multi', is_automated: false, description: 'here', sources: ['here'] },
+    ]);
     expect((await get('/v1.50/images/search?term=x&limit=101')).body).toEqual({
       message: 'limit 101 is outside the range of [1, 100]',
     });

@@ -1,7 +1,8 @@
-import type { Database } from '@entrepot/database';
-import { Controller, Get, Inject, Query } from '@nestjs/common';
-import { DATABASE } from '../providers.js';
-import { type FoundRepository, searchImages } from '../search/search-images.js';
+import { parseRegistryAuth } from '@entrepot/registry-client';
+import { Controller, Get, Headers, Inject, Query } from '@nestjs/common';
+import { hereSource, type SearchResult } from '../search/search-result.js';
+import { SearchService } from '../search/search-service.js';
+import { parseSearchTerm } from '../search/search-term.js';
 import { EngineError } from './engine-error.js';
 import { type Filters, parseFilters } from './filters.js';
 import { one, type QueryValues } from './query.js';
@@ -10,27 +11,39 @@ const searchKeys = ['is-automated', 'is-official', 'stars'];
 const defaultLimit = 25;
 const maxLimit = 100;
 
-/** `docker search`, among what is here: nothing that is found has to be fetched. */
+/** `docker search`: upstream registries in their order, then what is here. */
 @Controller('images/search')
 export class SearchController {
-  constructor(@Inject(DATABASE) private readonly database: Database) {}
+  constructor(@Inject(SearchService) private readonly service: SearchService) {}
 
   @Get()
-  async search(@Query() query: QueryValues): Promise<object[]> {
+  async search(@Query() query: QueryValues, @Headers('x-registry-auth') auth: string | undefined): Promise<object[]> {
     const filters = parseFilters(one(query.filters), searchKeys);
     const term = readTerm(one(query.term));
-    const limit = readLimit(one(query.limit));
-    const stars = readStars(filters);
-    const isOfficial = filters.boolean('is-official');
-    // No image here was built by a registry, and nobody here gives stars.
-    if (filters.boolean('is-automated') === true || stars > 0) return [];
-    const found = await searchImages(this.database.prisma, { term, limit, isOfficial });
-    return found.map(resultJson);
+    const { results } = await this.service.search({
+      term,
+      limit: readLimit(one(query.limit)),
+      filter: {
+        stars: readStars(filters),
+        isOfficial: filters.boolean('is-official'),
+        isAutomated: filters.boolean('is-automated'),
+      },
+      credential: parseRegistryAuth(auth),
+    });
+    const asksAll = parseSearchTerm(term).host === undefined;
+    return results.map((result) => resultJson(result, asksAll));
   }
 }
 
-function resultJson({ name, description, isOfficial }: FoundRepository): object {
-  return { star_count: 0, is_official: isOfficial, name, is_automated: false, description };
+/** Docker's table has no column for the sources: what has no description says where it is. */
+function resultJson(result: SearchResult, asksAll: boolean): object {
+  const { name, stars, isOfficial, isAutomated, sources } = result;
+  const description = result.description || (asksAll ? whereIs(sources) : '');
+  return { star_count: stars, is_official: isOfficial, name, is_automated: isAutomated, description, sources };
+}
+
+function whereIs(sources: readonly string[]): string {
+  return sources.map((source) => (source === hereSource ? hereSource : `on ${source}`)).join(', ');
 }
 
 function readTerm(term: string): string {

@@ -4,6 +4,7 @@ import { PlatformImagesController } from './images.controller.js';
 import { OpenApiController } from './openapi.controller.js';
 import { PlatformPullsController } from './pulls.controller.js';
 import { RegistriesController } from './registries.controller.js';
+import { PlatformSearchController } from './search.controller.js';
 import { PlatformSystemController } from './system.controller.js';
 import { TagsController } from './tags.controller.js';
 import { TokensController } from './tokens.controller.js';
@@ -15,6 +16,7 @@ export const platformControllers = [
   TagsController,
   PlatformPullsController,
   BatchesController,
+  PlatformSearchController,
   PlatformEventsController,
   RegistriesController,
   TokensController,
