@@ -15,17 +15,30 @@ export function firstByte(entrepot, ref) {
   });
 }
 
-/** p50 and p99 of GET /images/json, whole and with a reference filter. */
-export async function apiLatency(entrepot, say) {
-  const filter = encodeURIComponent(JSON.stringify({ reference: ['bench/list50*'] }));
-  for (const path of ['/images/json', `/images/json?filters=${filter}`]) {
+/** p50 and p99 of GET /images/json, whole and with a reference filter, a line each. */
+export async function listLatency(entrepot) {
+  const lines = [];
+  for (const [pattern, count] of [
+    ['bench/list50*', 200],
+    ['bench/list500:17', 200],
+    [undefined, 5],
+  ]) {
+    const query = pattern ? `?filters=${encodeURIComponent(JSON.stringify({ reference: [pattern] }))}` : '';
     const times = [];
-    for (let i = 0; i < 100; i += 1) {
+    let found = 0;
+    for (let i = 0; i < count; i += 1) {
       const started = performance.now();
-      await (await fetch(`${entrepot.url}${path}`)).arrayBuffer();
+      const answer = await fetch(`${entrepot.url}/images/json${query}`);
+      const bytes = Buffer.from(await answer.arrayBuffer());
       times.push(performance.now() - started);
+      if (i === 0) found = JSON.parse(bytes).length;
     }
     times.sort((a, b) => a - b);
-    say(`GET ${decodeURIComponent(path)}: p50 ${median(times).toFixed(1)} ms, p99 ${times[98].toFixed(1)} ms`);
+    const p99 = times[Math.ceil(times.length * 0.99) - 1];
+    const what = pattern ? `reference=${pattern}` : 'no filter';
+    lines.push(
+      `GET /images/json, ${what}: ${found} images, p50 ${median(times).toFixed(1)} ms, p99 ${p99.toFixed(1)} ms`,
+    );
   }
+  return lines;
 }

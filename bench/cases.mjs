@@ -1,7 +1,7 @@
 // The cases: what each tool is asked to do, how its destination is made cold before, and what is expected of us.
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { cpuSeconds, processTree, timed } from './measure.mjs';
+import { cpuSeconds, processTree, resetPeaks, servicePeaks, storedBytes, timed } from './measure.mjs';
 import { sleep } from './peers.mjs';
 
 /** Pull of one big image into an empty place. */
@@ -50,7 +50,7 @@ export function saveCases({ home, registry, image, entrepot, dockerd, tools }) {
   return [
     { name: 'entrepot: docker save', ours: true, run: () => withServices(entrepot, run(entrepot)) },
     tools.crane && copying('crane pull to a tarball', home, (out) => `${tools.crane} pull --insecure ${ref} ${out}`),
-    dockerd && { name: 'docker save (overlay2)', run: () => withServices(dockerd, run(dockerd)) },
+    dockerd && { name: 'docker save (overlay2)', maxRounds: 2, run: () => withServices(dockerd, run(dockerd)) },
   ].filter(Boolean);
 }
 
@@ -90,9 +90,11 @@ function ours(name, entrepot, line) {
   };
 }
 
+/** A daemon takes long, so it has fewer rounds. */
 function daemon(name, dockerd, line) {
   return {
     name,
+    maxRounds: 2,
     before: () => timed(`export ${dockerd.docker}; docker image ls -qa | sort -u | xargs -r docker rmi -f`),
     run: () => withServices(dockerd, `export ${dockerd.docker}; ${line}`),
   };
@@ -104,37 +106,28 @@ function copying(name, home, lineFor) {
   return { name, before: clear, run: () => timed(lineFor(out)), after: clear };
 }
 
-/** The command's own CPU seconds plus what the services behind it used meanwhile. */
-async function withServices(server, line) {
-  const pids = processTree(server.pid).map((p) => p.pid);
+/** The command's own CPU seconds plus what the services behind it used meanwhile, and the most memory each of them had. */
+export async function withServices(server, line) {
+  const tree = processTree(server.pid);
+  const pids = tree.map((p) => p.pid);
+  resetPeaks(pids);
   const before = cpuSeconds(pids);
   const { wall, cpu } = await timed(line);
-  return { wall, cpu: cpu + cpuSeconds(pids) - before };
+  return { wall, cpu: cpu + cpuSeconds(pids) - before, ...servicePeaks(tree) };
 }
 
 /** Removes all images and waits until the collector has removed their bytes as well. */
 export async function emptyEntrepot(entrepot) {
-  await timed(`export ${entrepot.docker}; docker image ls -qa | sort -u | xargs -r docker rmi -f`);
-  for (let i = 0; i < 600; i += 1) {
-    if (!entrepot.data || storedBytes(join(entrepot.data, 'blobs', 'blobs')) === 0) return;
+  await timed(`export ${entrepot.docker}; docker image ls -qa | sort -u | xargs -r -n 200 docker rmi -f`);
+  for (let i = 0; i < 1200; i += 1) {
+    if (storedBytes(entrepot) === 0) return;
     await sleep(100);
   }
-  throw new Error('the collector left blobs behind for a minute');
-}
-
-function storedBytes(folder) {
-  if (!existsSync(folder)) return 0;
-  return readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).length;
+  throw new Error('the collector left blobs behind for two minutes');
 }
 
 function skopeoSync(registry, images, home, out) {
   const list = images.map((image) => `    ${image.name}: ["${image.tag}"]`).join('\\n');
   const yaml = `${registry.host}:\\n  tls-verify: false\\n  images:\\n${list}\\n`;
   return `mkdir -p ${out} && printf '${yaml}' >${home}/sync.yml && skopeo --insecure-policy sync --src yaml --dest dir ${home}/sync.yml ${out}`;
-}
-
-/** Bytes of blobs the registry has sent, by its access log of the kernel: rchar cannot tell, so count what it wrote. */
-export function bytesWritten(pid) {
-  const found = /wchar: (\d+)/.exec(readFileSync(`/proc/${pid}/io`, 'utf8'));
-  return found ? Number(found[1]) : 0;
 }

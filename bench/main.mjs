@@ -1,61 +1,65 @@
-// `npm run bench [-- --only pull,batch,save,load,list,api --rounds 5]`: Entrepot beside its peers, in one run.
+// `npm run bench [-- --only pull,save --rounds 5 --without dockerd]`: Entrepot beside its peers, in one run.
 import { mkdirSync, rmSync, statSync } from 'node:fs';
 import { cpus, tmpdir, totalmem } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { root } from '../scripts/workspace.mjs';
-import { apiLatency, firstByte } from './api.mjs';
-import { batchCases, bytesWritten, emptyEntrepot, listCases, loadCases, pullCases, saveCases } from './cases.mjs';
-import { makeImages, pushImage } from './images.mjs';
-import { interleave, peakMegabytes, processTree, timed } from './measure.mjs';
-import { findTool, startDockerd, startEntrepot, startRegistry } from './peers.mjs';
+import { firstByte, listLatency } from './api.mjs';
+import { batchCases, emptyEntrepot, listCases, loadCases, pullCases, saveCases, withServices } from './cases.mjs';
+import { startCounter } from './counter.mjs';
+import { makeImages, pushImage, pushLargeLayer } from './images.mjs';
+import { interleave, peakLine, storedBytes, timed } from './measure.mjs';
+import { findTool, startDockerd, startEntrepot, startMinio, startRedis, startRegistry } from './peers.mjs';
 import { printGroup, writeReport } from './report.mjs';
-import { seedImages } from './seed.mjs';
+import { loadSeed } from './seed.mjs';
 
-const { values } = parseArgs({ options: { only: { type: 'string' }, rounds: { type: 'string', default: '5' } } });
+const { values } = parseArgs({
+  options: { only: { type: 'string' }, without: { type: 'string' }, rounds: { type: 'string', default: '5' } },
+});
 const rounds = Number(values.rounds);
-const wanted = (name) => !values.only || values.only.split(',').includes(name);
+const named = (list, name) => list?.split(',').includes(name) ?? false;
 const say = (line) => process.stderr.write(`bench: ${line}\n`);
 const home = join(tmpdir(), 'entrepot-bench');
+const run = join(home, 'run');
 const groups = [];
-
-const tools = Object.fromEntries(
-  ['skopeo', 'crane', 'oras', 'docker-registry', 'dockerd', 'docker'].map((name) => [name, findTool(name)]),
-);
-for (const [name, path] of Object.entries(tools)) if (!path) say(`no ${name} here: its rows are left out`);
-if (!tools['docker-registry'] || !tools.docker)
-  throw new Error('the bench needs docker-registry and the docker command');
-
+const notes = [];
 const stops = [];
-try {
-  await bench();
-} finally {
-  for (const stop of stops.reverse()) await stop();
-  rmSync(join(home, 'run'), { recursive: true, force: true });
+
+const stories = { pull, batch, save, load, list, tags, memory, production };
+
+await main();
+
+async function main() {
+  const chosen = Object.keys(stories).filter((name) => !values.only || named(values.only, name));
+  const tools = findTools();
+  try {
+    const at = await setUp(tools);
+    for (const name of chosen) await stories[name](at);
+  } finally {
+    for (const stop of stops.reverse()) await stop();
+    rmSync(run, { recursive: true, force: true });
+  }
+  writeReport(join(root, 'bench/out'), { at: new Date().toISOString(), machine: machine(), rounds, notes, groups });
 }
 
-async function bench() {
-  const images = makeImages(join(home, 'images'), say);
-  rmSync(join(home, 'run'), { recursive: true, force: true });
-  mkdirSync(join(home, 'run'), { recursive: true });
-  const registry = keep(await startRegistry(join(home, 'run/registry'), 15790));
-  for (const image of [images.big, ...images.sharing]) await pushImage(join(home, 'images'), registry.host, image);
-  const entrepot = keep(await startEntrepot(join(home, 'run/entrepot'), 15791));
-  const dockerd = tools.dockerd ? keep(await startDockerd(join(home, 'run/dockerd'))) : null;
-  const at = { home: join(home, 'run'), registry, entrepot, dockerd, tools, image: images.big, images: images.sharing };
+function findTools() {
+  const names = ['docker', 'docker-registry', 'dockerd', 'skopeo', 'crane', 'oras', 'redis-server', 'minio'];
+  const tools = Object.fromEntries(names.map((name) => [name, named(values.without, name) ? null : findTool(name)]));
+  for (const [name, path] of Object.entries(tools)) if (!path) say(`no ${name}: its rows are left out`);
+  if (!tools['docker-registry'] || !tools.docker) throw new Error('the bench needs docker-registry and docker');
+  return tools;
+}
 
-  if (wanted('pull')) await pull(at);
-  if (wanted('batch')) await batch(at);
-  if (wanted('save')) await save(at);
-  if (wanted('load')) await load(at);
-  if (wanted('list')) await list(at);
-  const memory = Object.fromEntries(
-    processTree(entrepot.pid)
-      .filter((p) => /apps\/\w+\/dist/.test(p.name))
-      .map((p) => [`${/apps\/(\w+)/.exec(p.name)[1]} ${p.pid}`, peakMegabytes(p.pid)]),
-  );
-  console.log('\npeak resident memory, MB:', JSON.stringify(memory));
-  writeReport(join(root, 'bench/out'), { at: new Date().toISOString(), machine: machine(), rounds, memory, groups });
+async function setUp(tools) {
+  const made = join(home, 'images');
+  const { big, sharing } = makeImages(made, say);
+  rmSync(run, { recursive: true, force: true });
+  mkdirSync(run, { recursive: true });
+  const registry = keep(await startRegistry(join(run, 'registry'), 15790));
+  for (const image of [big, ...sharing]) await pushImage(made, registry.host, image);
+  const entrepot = keep(await startEntrepot(join(run, 'entrepot'), 15791));
+  const dockerd = tools.dockerd ? keep(await startDockerd(join(run, 'dockerd'))) : null;
+  return { home: run, registry, entrepot, dockerd, tools, image: big, images: sharing };
 }
 
 async function pull(at) {
@@ -69,23 +73,28 @@ async function pull(at) {
 
 async function batch(at) {
   const unique = new Map(at.images.flatMap((image) => image.blobs.map((b) => [b.digest, b.size])));
-  const uniqueBytes = [...unique.values()].reduce((a, b) => a + b, 0);
+  const uniqueBytes = sum([...unique.values()]);
   const results = await interleave(batchCases(at), rounds, say);
-  group(
-    `12 images, ${megabytes(at.images.reduce((n, i) => n + i.bytes, 0))} MB, unique ${megabytes(uniqueBytes)} MB`,
-    results,
-    {
-      'loop of crane pull, one layout': 1.2,
-      'skopeo sync': 0.35,
-      'loop of docker pull (overlay2)': 0.15,
-    },
-  );
-  await emptyEntrepot(at.entrepot);
-  const before = bytesWritten(at.registry.pid);
-  await batchCases({ ...at, dockerd: null, tools: {} })[0].run();
-  console.log(
-    `upstream sent ${bytesWritten(at.registry.pid) - before} bytes for ${uniqueBytes} unique bytes (headers and manifests included)`,
-  );
+  const total = sum(at.images.map((image) => image.bytes));
+  group(`12 images at once, ${megabytes(total)} MB, unique ${megabytes(uniqueBytes)} MB`, results, {
+    'loop of crane pull, one layout': 1.2,
+    'skopeo sync': 0.35,
+    'loop of docker pull (overlay2)': 0.15,
+  });
+  const sent = await countUpstreamBytes(at);
+  note(`12 images at once: ${sent} bytes of blobs asked for upstream, ${uniqueBytes} bytes unique`);
+}
+
+/** Pulls all images once more through a proxy that counts the bytes of blobs. */
+async function countUpstreamBytes(at) {
+  const counter = await startCounter(at.registry.host);
+  try {
+    await emptyEntrepot(at.entrepot);
+    await batchCases({ ...at, registry: counter, dockerd: null, tools: {} })[0].run();
+    return counter.blobBytes();
+  } finally {
+    await counter.stop();
+  }
 }
 
 async function save(at) {
@@ -96,44 +105,114 @@ async function save(at) {
     'docker save (overlay2)': 0.1,
     'crane pull to a tarball': 1.0,
   });
-  const ms = await firstByte(at.entrepot, `${at.registry.host}/${at.image.name}:${at.image.tag}`);
-  console.log(`first byte of a save after ${ms.toFixed(1)} ms (bound 100)`);
+  note(`first byte of a save after ${(await firstByte(at.entrepot, refOf(at))).toFixed(1)} ms (bound 100)`);
 }
 
 async function load(at) {
-  const archives = { oci: join(at.home, 'oci.tar'), plain: join(at.home, 'plain.tar') };
+  const archives = { oci: join(run, 'oci.tar'), plain: join(run, 'plain.tar') };
   await fill(at, at.entrepot);
-  const ref = `${at.registry.host}/${at.image.name}:${at.image.tag}`;
-  await timed(`${at.entrepot.docker} docker save -o ${archives.oci} ${ref}`);
+  await timed(`${at.entrepot.docker} docker save -o ${archives.oci} ${refOf(at)}`);
   if (at.dockerd) {
     await fill(at, at.dockerd);
-    await timed(`${at.dockerd.docker} docker save -o ${archives.plain} ${ref}`);
+    await timed(`${at.dockerd.docker} docker save -o ${archives.plain} ${refOf(at)}`);
   }
   const cases = loadCases({ ...at, archives });
-  group(
-    `Load of an OCI archive, ${megabytes(statSync(archives.oci).size)} MB`,
-    await interleave(cases.oci, rounds, say),
-    { 'skopeo copy oci-archive: oci:': 1.0 },
-  );
+  const oci = await interleave(cases.oci, rounds, say);
+  group(`Load of an OCI archive, ${megabytes(statSync(archives.oci).size)} MB`, oci, {
+    'skopeo copy oci-archive: oci:': 1.0,
+  });
+  await loadAgain(at, archives.oci);
   if (!at.dockerd) return;
-  group(
-    `Load of plain layers, ${megabytes(statSync(archives.plain).size)} MB`,
-    await interleave(cases.plain, Math.min(rounds, 3), say),
-    { 'docker load (overlay2)': 0.4 },
+  const plain = await interleave(cases.plain, rounds, say);
+  group(`Load of plain layers, ${megabytes(statSync(archives.plain).size)} MB`, plain, {
+    'docker load (overlay2)': 0.4,
+  });
+  await loadAgain(at, archives.plain);
+}
+
+async function loadAgain(at, archive) {
+  const line = `${at.entrepot.docker} docker load -q -i ${archive}`;
+  await timed(line);
+  const before = storedBytes(at.entrepot);
+  const { wall } = await timed(line);
+  note(
+    `a second load of ${basename(archive)} took ${wall.toFixed(3)} s and stored ${storedBytes(at.entrepot) - before} bytes`,
   );
 }
 
 async function list(at) {
   await emptyEntrepot(at.entrepot);
-  for (const server of [at.entrepot, at.dockerd].filter(Boolean)) await seedImages(server, at.home, 1000, say);
+  for (const server of [at.entrepot, at.dockerd].filter(Boolean)) {
+    say('loading 1 000 images');
+    await loadSeed(server, run, { images: 1_000, tagsEach: 1 });
+  }
   group('docker images, 1 000 images', await interleave(listCases(at), Math.max(rounds, 10), say), {
     'docker images (dockerd)': 1.0,
   });
-  await apiLatency(at.entrepot, say);
 }
 
+async function tags(at) {
+  await emptyEntrepot(at.entrepot);
+  say('loading 100 000 tags');
+  await loadSeed(at.entrepot, run, { images: 1_000, tagsEach: 100 });
+  for (const line of await listLatency(at.entrepot)) note(line);
+}
+
+/** What the services need at most while a layer of 4 GB goes in and out. */
+async function memory(at) {
+  await emptyEntrepot(at.entrepot);
+  const image = await pushLargeLayer(at.registry.host, 4 * 2 ** 30);
+  const ref = `${at.registry.host}/${image.name}:${image.tag}`;
+  const archive = join(run, 'large.tar');
+  for (const line of [
+    `docker pull -q ${ref}`,
+    `docker save -o ${archive} ${ref}`,
+    `docker rmi ${ref}`,
+    `docker load -q -i ${archive}`,
+  ]) {
+    const { wall, ...peaks } = await withServices(at.entrepot, `${at.entrepot.docker} ${line}`);
+    note(`4 GiB layer, ${line.split(' ', 2).join(' ')}: ${wall.toFixed(1)} s, ${peakLine(peaks)}`);
+  }
+  rmSync(archive);
+  await emptyEntrepot(at.entrepot);
+}
+
+/** The same pull and save with Redis and MinIO instead of PostgreSQL and a folder. */
+async function production(at) {
+  if (!at.tools['redis-server'] || !at.tools.minio) return;
+  const redis = keep(await startRedis(join(run, 'redis'), 15792));
+  const minio = keep(await startMinio(join(run, 'minio'), 15793));
+  const entrepot = keep(
+    await startEntrepot(join(run, 'production'), 15794, {
+      QUEUE_URL: redis.url,
+      BLOB_STORE_URL: minio.url,
+      ...minio.env,
+    }),
+  );
+  const both = [
+    ...pullCases({ ...at, tools: {}, dockerd: null }),
+    ...pullCases({ ...at, entrepot, tools: {}, dockerd: null }).map(
+      renamed('entrepot on Redis and MinIO: docker pull'),
+    ),
+  ];
+  group('Pull with Redis and MinIO', await interleave(both, rounds, say), {});
+  await fill(at, at.entrepot);
+  await fill(at, entrepot);
+  const saves = [
+    ...saveCases({ ...at, tools: {}, dockerd: null }),
+    ...saveCases({ ...at, entrepot, tools: {}, dockerd: null }).map(
+      renamed('entrepot on Redis and MinIO: docker save'),
+    ),
+  ];
+  group('Save with Redis and MinIO', await interleave(saves, rounds, say), {});
+}
+
+const renamed = (name) => (one) => ({ ...one, name, ours: false });
+
+const refOf = ({ registry, image }) => `${registry.host}/${image.name}:${image.tag}`;
+
 async function fill(at, server) {
-  await timed(`${server.docker} docker pull -q ${at.registry.host}/${at.image.name}:${at.image.tag}`);
+  await timed(`${server.docker} docker pull -q ${refOf(at)}`);
 }
 
 function group(title, results, bounds) {
@@ -141,11 +220,24 @@ function group(title, results, bounds) {
   groups.push({ title, results, bounds });
 }
 
+function note(line) {
+  console.log(`\n${line}`);
+  notes.push(line);
+}
+
 function keep(server) {
   stops.push(server.stop);
   return server;
 }
 
-const megabytes = (bytes) => Math.round(bytes / 1e6);
-const machine = () =>
-  `${cpus().length} × ${cpus()[0]?.model}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}`;
+function sum(values) {
+  return values.reduce((a, b) => a + b, 0);
+}
+
+function megabytes(bytes) {
+  return Math.round(bytes / 1e6);
+}
+
+function machine() {
+  return `${cpus().length} × ${cpus()[0]?.model}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}`;
+}

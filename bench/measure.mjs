@@ -1,6 +1,7 @@
 // Wall time, CPU seconds and peak memory of commands and of long-running processes, from /proc and bash.
 import { spawn } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 
 const ticksPerSecond = 100;
 
@@ -24,11 +25,49 @@ export function timed(line, { cwd, env = {} } = {}) {
   });
 }
 
-/** CPU seconds used so far by these processes and their children that live. */
+/** CPU seconds used so far by these processes and by their children that have ended. */
 export const cpuSeconds = (pids) => sum(pids.map((pid) => cpuOf(pid)));
 
-/** Highest resident memory of a process so far, in MB. */
-export function peakMegabytes(pid) {
+/** From now on peaks of resident memory are counted anew, where the kernel lets us. */
+export function resetPeaks(pids) {
+  for (const pid of pids) {
+    try {
+      writeFileSync(`/proc/${pid}/clear_refs`, '5');
+    } catch {
+      // The peak since its start says enough.
+    }
+  }
+}
+
+/** The highest resident memory, in MB, of each kind of service in a process tree: `{ 'puller MB': 120, … }`. */
+export function servicePeaks(tree) {
+  const peaks = {};
+  for (const { pid, name } of tree) {
+    const service = /apps\/(catalog|puller|archiver)\/dist/.exec(name)?.[1] ?? /^\S*(dockerd)\b/.exec(name)?.[1];
+    if (service) peaks[`${service} MB`] = Math.max(peaks[`${service} MB`] ?? 0, peakMegabytes(pid));
+  }
+  return peaks;
+}
+
+/** `puller 120 MB, archiver 90 MB` */
+export function peakLine(results) {
+  const peaks = Object.entries(results).filter(([key]) => key.endsWith(' MB'));
+  return peaks.map(([key, megabytes]) => `${key.slice(0, -3)} ${Math.round(megabytes)} MB`).join(', ');
+}
+
+/** Bytes of blobs in the folder of a stack; 0 when it keeps them elsewhere. */
+export function storedBytes({ data }) {
+  const folder = join(data, 'blobs', 'blobs');
+  if (!existsSync(folder)) return 0;
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  return sum(
+    entries.map(
+      (entry) => statSync(join(entry.parentPath ?? entry.path, entry.name), { throwIfNoEntry: false })?.size ?? 0,
+    ),
+  );
+}
+
+function peakMegabytes(pid) {
   const found = /VmHWM:\s+(\d+) kB/.exec(read(`/proc/${pid}/status`));
   return found ? Math.round(Number(found[1]) / 1024) : 0;
 }
@@ -52,6 +91,7 @@ export async function interleave(cases, rounds, say) {
   const runs = new Map(cases.map((c) => [c.name, []]));
   for (let round = 0; round <= rounds; round += 1) {
     for (const one of cases) {
+      if (round > (one.maxRounds ?? rounds)) continue;
       await one.before?.();
       const result = await one.run();
       await one.after?.();
@@ -80,7 +120,7 @@ const sum = (values) => values.reduce((a, b) => a + b, 0);
 function cpuOf(pid) {
   const stat = read(`/proc/${pid}/stat`);
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / ticksPerSecond;
+  return sum(fields.slice(11, 15).map(Number)) / ticksPerSecond;
 }
 
 function parentOf(pid) {

@@ -74,6 +74,26 @@ export async function startDockerd(home) {
   throw new Error(`dockerd did not start, see ${home}/log`);
 }
 
+/** Starts a Redis that keeps what it is told, as in production. */
+export async function startRedis(home, port) {
+  mkdirSync(home, { recursive: true });
+  const args = ['--port', `${port}`, '--dir', home, '--appendonly', 'yes', '--save', '', '--bind', '127.0.0.1'];
+  const child = start(findTool('redis-server'), args, { log: join(home, 'log') });
+  return { url: `redis://127.0.0.1:${port}`, pid: child.pid, stop: () => stop(child) };
+}
+
+/** Starts MinIO on a folder, with a bucket. */
+export async function startMinio(home, port) {
+  mkdirSync(join(home, 'data', 'entrepot'), { recursive: true });
+  const child = start(findTool('minio'), ['server', join(home, 'data'), '--address', `127.0.0.1:${port}`], {
+    log: join(home, 'log'),
+    env: { MINIO_ROOT_USER: 'bench', MINIO_ROOT_PASSWORD: 'bench-bench' },
+  });
+  await waitFor(`http://127.0.0.1:${port}/minio/health/live`);
+  const url = `s3://bench:bench-bench@127.0.0.1:${port}/entrepot?tls=false`;
+  return { url, env: {}, pid: child.pid, stop: () => stop(child) };
+}
+
 function start(command, args, { log, env = {} }) {
   const out = openSync(log, 'a');
   return spawn(command, args, { cwd: root, stdio: ['ignore', out, out], env: { ...process.env, ...env } });

@@ -4,15 +4,14 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { timed } from './measure.mjs';
 
-/** Loads `count` distinct one-layer images named bench/list<i>:1 into a server. */
-export async function seedImages(server, home, count, say) {
-  say(`seeding ${count} images`);
-  const archive = join(home, `seed-${count}.tar`);
-  writeFileSync(archive, makeArchive(count));
+/** Loads distinct one-layer images named bench/list<i>:1, :2, … into a server. */
+export async function loadSeed(server, home, { images, tagsEach }) {
+  const archive = join(home, 'seed.tar');
+  writeFileSync(archive, makeArchive(images, tagsEach));
   await timed(`${server.docker} docker load -q -i ${archive}`);
 }
 
-function makeArchive(count) {
+function makeArchive(count, tagsEach) {
   const layer = tar([['hello.txt', Buffer.from('hello\n')]]);
   const diffId = sha256(layer);
   const files = [[`${diffId}.tar`, layer]];
@@ -31,7 +30,8 @@ function makeArchive(count) {
     );
     const name = `${sha256(config)}.json`;
     files.push([name, config]);
-    manifest.push({ Config: name, RepoTags: [`bench/list${i}:1`], Layers: [`${diffId}.tar`] });
+    const RepoTags = Array.from({ length: tagsEach }, (_, tag) => `bench/list${i}:${tag + 1}`);
+    manifest.push({ Config: name, RepoTags, Layers: [`${diffId}.tar`] });
   }
   files.push(['manifest.json', Buffer.from(JSON.stringify(manifest))]);
   return tar(files);
@@ -42,14 +42,15 @@ const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
 /** A plain ustar archive of small files. */
 function tar(files) {
   const parts = files.flatMap(([name, bytes]) => [
-    header(name, bytes.length),
+    tarHeader(name, bytes.length),
     bytes,
     Buffer.alloc((512 - (bytes.length % 512)) % 512),
   ]);
   return Buffer.concat([...parts, Buffer.alloc(1024)]);
 }
 
-function header(name, size) {
+/** One block that begins a file of `size` bytes. */
+export function tarHeader(name, size) {
   const block = Buffer.alloc(512);
   block.write(name, 0, 100);
   block.write('0000644\0' + '0000000\0' + '0000000\0', 100);
