@@ -79,9 +79,9 @@ export interface Upload {
   readonly offsetBytes: number;
 
   /**
-   * Takes the next bytes; the buffer must not be changed afterwards. Returns
-   * nothing when there is room, else a promise to wait for before the next
-   * write. Never throws: a failure, also of an earlier write, rejects.
+   * Takes the next bytes; the buffer is the caller's again when this returns.
+   * Gives nothing when there is room, else a promise to wait for before the
+   * next write. Never throws: a failure, also of an earlier write, rejects.
    *
    * @throws {BlobSizeMismatchError} more than `sizeBytes`, or than an upload without a size may have; nothing beyond
    * is stored

@@ -4,6 +4,7 @@ import { Agent, buildConnector, type Dispatcher } from 'undici';
 import { classifyAddress } from './address-class.js';
 import { guardedLookup, type Reach } from './hop-safety.js';
 import { guardPausedSocket } from './paused-socket.js';
+import { readIntoSharedBuffer, sharedBufferOption } from './reused-buffer.js';
 
 export interface ConnectionOptions {
   /** Any certificate will do. */
@@ -73,6 +74,7 @@ export class Connections {
       timeout: connectTimeoutMs,
       allowH2: false,
       rejectUnauthorized: !insecure,
+      ...sharedBufferOption(),
       ...(ca === undefined ? {} : { ca: [...rootCertificates, ca] }),
       ...(reach === undefined ? {} : { lookup: guardedLookup(reach) }),
     });
@@ -95,6 +97,7 @@ function watched(
     connect(options, (...[error, socket]) => {
       if (error !== null) return callback(error, null);
       guardPausedSocket(socket);
+      readIntoSharedBuffer(socket);
       onConnected(options.hostname, socket);
       return callback(null, socket);
     });

@@ -20,8 +20,9 @@ export interface ResponseHead {
 }
 
 /**
- * Takes the body. A promise pauses the socket until it settles; throwing ends the exchange with that error; `enough`
- * ends it as if the body ended here, so that nobody can make us read for ever.
+ * Takes the body. The chunk is good until the call returns: what is kept has to be copied. A promise pauses the socket
+ * until it settles; throwing ends the exchange with that error; `enough` ends it as if the body ended here, so that
+ * nobody can make us read for ever.
  */
 export type BodySink = (chunk: Buffer) => void | 'enough' | Promise<void>;
 

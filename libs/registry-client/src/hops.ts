@@ -49,7 +49,7 @@ export class SmallBody {
     if (this.#length + chunk.length > this.maxBytes) this.isCut = true;
     if (this.isCut) return 'enough';
     this.#length += chunk.length;
-    this.#chunks.push(chunk);
+    this.#chunks.push(Buffer.from(chunk));
   };
 
   bytes(): Buffer {

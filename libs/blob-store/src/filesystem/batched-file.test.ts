@@ -8,11 +8,15 @@ const folder = mkdtempSync(join(tmpdir(), 'entrepot-batches-'));
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 describe('BatchedFile', () => {
-  it('writes chunks in their order, whatever their sizes', async () => {
+  it('writes chunks in their order, whatever their sizes and whatever becomes of them', async () => {
     const path = join(folder, 'order');
     const file = new BatchedFile(await open(path, 'w'), 0);
-    const chunks = Array.from({ length: 5000 }, (_, index) => Buffer.from(`${index},`.repeat(1 + (index % 97))));
-    for (const chunk of chunks) await file.append(chunk);
+    const chunks = Array.from({ length: 5000 }, (_, index) => Buffer.from(`${index},`.repeat(1 + (index % 997))));
+    for (const chunk of chunks) {
+      const lent = Buffer.from(chunk);
+      await file.append(lent);
+      lent.fill('x');
+    }
     await file.flush();
     await file.close();
     expect((await readFile(path)).equals(Buffer.concat(chunks))).toBe(true);

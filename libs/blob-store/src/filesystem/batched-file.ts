@@ -2,13 +2,18 @@ import type { FileHandle } from 'node:fs/promises';
 
 const batchBytes = 1024 * 1024;
 const maxQueuedBytes = 4 * batchBytes;
-/** One writev takes 1024 buffers on Linux (IOV_MAX). */
-const maxBatchChunks = 1024;
+/** Kept between files: fresh memory costs more than copying into memory that is warm. */
+const maxIdleBuffers = 16;
+const idleBuffers: Buffer[] = [];
 
-/** Appends to an open file in batches of about 1 MiB, one write at a time, with at most about 4 MiB in memory. */
+/**
+ * Appends to an open file in batches of 1 MiB, one write at a time, with at most about 4 MiB in memory. Chunks are
+ * copied, so they are the caller's again at once.
+ */
 export class BatchedFile {
-  #waiting: Buffer[] = [];
-  #waitingBytes = 0;
+  #filling: Buffer | null = null;
+  #filledBytes = 0;
+  #full: Buffer[] = [];
   #inFlightBytes = 0;
   #inFlight: Promise<void> | null = null;
   #failure: { error: unknown } | null = null;
@@ -26,15 +31,21 @@ export class BatchedFile {
   /** Returns a promise when the queue is full. After a failed write everything fails with the same error. */
   append(chunk: Buffer): void | Promise<void> {
     if (this.#failure !== null) return Promise.reject(this.#failure.error);
-    this.#waiting.push(chunk);
-    this.#waitingBytes += chunk.length;
-    if (this.#waitingBytes >= batchBytes || this.#waiting.length >= maxBatchChunks) this.#start();
-    if (this.#waitingBytes + this.#inFlightBytes > maxQueuedBytes) return this.#settled();
+    for (let from = 0; from < chunk.length; ) {
+      this.#filling ??= idleBuffers.pop() ?? Buffer.allocUnsafeSlow(batchBytes);
+      const copied = chunk.copy(this.#filling, this.#filledBytes, from);
+      this.#filledBytes += copied;
+      from += copied;
+      if (this.#filledBytes === batchBytes) this.#close();
+    }
+    this.#start();
+    if (this.#full.length * batchBytes + this.#inFlightBytes >= maxQueuedBytes) return this.#settled();
   }
 
   /** Resolves when everything appended so far is written. */
   async flush(): Promise<void> {
-    while (this.#inFlight !== null || this.#waiting.length > 0) {
+    this.#close();
+    while (this.#inFlight !== null || this.#full.length > 0) {
       this.#start();
       await this.#settled();
     }
@@ -48,11 +59,17 @@ export class BatchedFile {
     await this.handle.close();
   }
 
+  /** The buffer that fills is next to be written, full or not. */
+  #close(): void {
+    if (this.#filling !== null) this.#full.push(this.#filling.subarray(0, this.#filledBytes));
+    this.#filling = null;
+    this.#filledBytes = 0;
+  }
+
   #start(): void {
-    if (this.#inFlight !== null || this.#waiting.length === 0) return;
-    const batch = this.#waiting.splice(0, maxBatchChunks);
-    this.#inFlightBytes = this.#waiting.length === 0 ? this.#waitingBytes : totalBytes(batch);
-    this.#waitingBytes -= this.#inFlightBytes;
+    if (this.#inFlight !== null || this.#full.length === 0) return;
+    const batch = this.#full.splice(0);
+    this.#inFlightBytes = batch.reduce((sum, buffer) => sum + buffer.length, 0);
     this.#inFlight = this.#write(batch);
   }
 
@@ -63,9 +80,10 @@ export class BatchedFile {
       this.#failure = { error };
       this.#drop();
     }
+    reuse(batch);
     this.#inFlight = null;
     this.#inFlightBytes = 0;
-    if (this.#waitingBytes >= batchBytes || this.#waiting.length >= maxBatchChunks) this.#start();
+    this.#start();
   }
 
   /** A write may end early, most of all when the disk is nearly full. */
@@ -84,13 +102,15 @@ export class BatchedFile {
   }
 
   #drop(): void {
-    this.#waiting = [];
-    this.#waitingBytes = 0;
+    this.#close();
+    reuse(this.#full.splice(0));
   }
 }
 
-function totalBytes(chunks: Buffer[]): number {
-  return chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+function reuse(batch: readonly Buffer[]): void {
+  for (const { buffer } of batch) {
+    if (idleBuffers.length < maxIdleBuffers) idleBuffers.push(Buffer.from(buffer));
+  }
 }
 
 function withoutFirst(chunks: Buffer[], bytes: number): Buffer[] {

@@ -113,7 +113,7 @@ export class MultipartUpload implements Upload {
 
   /** Sends the full part as soon as the window allows, then goes on with the rest of the chunk. */
   async #spill(chunk: Buffer): Promise<void> {
-    let rest = chunk;
+    let rest: Buffer = Buffer.from(chunk);
     while (this.#isPartFull()) {
       while (this.#sending.size >= this.options.windowParts - 1) await Promise.race(this.#sending);
       if (this.#failure !== null) throw this.#failure.error;
