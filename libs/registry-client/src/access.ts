@@ -50,11 +50,14 @@ export class AccessPasses {
   }
 
   /**
-   * Answers a 401.
+   * Answers a 401 to a request that was sent with `used`. Of many that were sent before there was a pass, only the
+   * first asks for one.
    *
    * @throws {RegistryUnauthorizedError} there is no credential for it, or the token endpoint refuses it
    */
-  async answer(wish: AccessWish, refused: ResponseHead): Promise<string> {
+  async answer(wish: AccessWish, refused: ResponseHead, used: string | undefined): Promise<string> {
+    const known = this.find(wish);
+    if (known !== undefined && known !== used) return known;
     const key = keyOf(wish);
     const running = this.#asking.get(key);
     if (running) return running;
@@ -64,6 +67,10 @@ export class AccessPasses {
   }
 
   async #ask(wish: AccessWish, refused: ResponseHead): Promise<string> {
+    const { place, credential } = wish;
+    if (credential && 'registryToken' in credential) {
+      throw new RegistryUnauthorizedError(place.host, `registry ${place.host} refuses the token`, { status: 401 });
+    }
     const challenges = parseChallenges(refused.headers['www-authenticate']);
     const bearer = challenges.find(({ scheme }) => scheme === 'bearer');
     const pass = bearer ? await fetchToken(wish, bearer) : basicPass(wish, challenges);

@@ -15,7 +15,9 @@ const maxTextLength = 300;
 
 const bodySchema = z.object({
   errors: z
-    .array(z.object({ code: z.string().catch('UNKNOWN'), message: z.string().catch(''), detail: z.unknown() }))
+    .array(
+      z.object({ code: z.string().catch('UNKNOWN'), message: z.string().catch(''), detail: z.unknown().optional() }),
+    )
     .optional()
     .catch(undefined),
   details: z.string().optional().catch(undefined),

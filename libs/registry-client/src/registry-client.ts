@@ -55,7 +55,7 @@ export interface FetchedManifest {
 export interface DownloadOptions extends RequestContext {
   /** Where to go on, 0 when not given. */
   fromByte?: number;
-  /** A promise pauses the socket until it settles. */
+  /** The chunk is good until the call returns. A promise pauses the socket until it settles. */
   onChunk(chunk: Buffer): void | Promise<void>;
 }
 

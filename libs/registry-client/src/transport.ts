@@ -59,7 +59,7 @@ export class Transport {
         url = checkedHop(place, headerOf(head, 'location') ?? '', url);
       } else if (head.status === 401 && isOwn && !answeredChallenge) {
         answeredChallenge = true;
-        pass = await this.passes.answer(wish, head);
+        pass = await this.passes.answer(wish, head, pass);
         url = own;
       } else {
         throw refusal(place, subject, head, body, isOwn);
