@@ -1,6 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { ContainersController } from './containers/containers.controller.js';
 import { HealthController } from './health.controller.js';
+import { InsidesController } from './insides/insides.controller.js';
 import { LoadController } from './load/load.controller.js';
 import { type ArchiverParts, providersOf } from './providers.js';
 
@@ -11,7 +12,7 @@ export class AppModule {
     return {
       module: AppModule,
       providers: providersOf(parts),
-      controllers: [HealthController, LoadController, ContainersController],
+      controllers: [HealthController, LoadController, ContainersController, InsidesController],
     };
   }
 }

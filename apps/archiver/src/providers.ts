@@ -2,12 +2,15 @@ import type { ContentContext } from '@entrepot/content';
 import type { JobQueue } from '@entrepot/jobs';
 import type { Health, Logger, Metrics } from '@entrepot/observability';
 import type { Provider } from '@nestjs/common';
+import { LayerStacks } from './insides/layer-stacks.js';
 import type { LayerReader } from './layer-thread.js';
 
 /** Tokens of what the controllers ask for by `@Inject`. */
 export const HEALTH = Symbol('health');
 export const METRICS = Symbol('metrics');
 export const LOAD_PARTS = Symbol('load parts');
+export const LAYER_STACKS = Symbol('layer stacks');
+export const LOGGER = Symbol('logger');
 export const INTERNAL_SECRET = Symbol('internal secret');
 
 /** Everything from outside that this service works with. Whoever opened it closes it. */
@@ -32,6 +35,8 @@ export function providersOf(parts: ArchiverParts): Provider[] {
     { provide: HEALTH, useValue: parts.health },
     { provide: METRICS, useValue: parts.metrics },
     { provide: LOAD_PARTS, useValue: parts },
+    { provide: LAYER_STACKS, useValue: new LayerStacks(parts) },
+    { provide: LOGGER, useValue: parts.logger },
     { provide: INTERNAL_SECRET, useValue: parts.internalSecret },
   ];
 }

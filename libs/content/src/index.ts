@@ -97,7 +97,7 @@ export {
 } from './pulling.js';
 export { openBlob, readBlob } from './read-blob.js';
 export { type Discrepancies, reconcile } from './reconcile.js';
-export { type NewTag, type RemoveOptions, removeImage, tagImage } from './release.js';
+export { type NewTag, type RemoveOptions, removeImage, removeImages, tagImage } from './release.js';
 export { ImageConflictError, type ReleaseLine, type ReleaseReport } from './release-plan.js';
 export { createSecretBox, type SecretBox, SecretBoxError } from './secret-box.js';
 export { startBatchItems, workerSilentMs } from './starting.js';

@@ -54,6 +54,23 @@ export async function removeImage(
   });
 }
 
+/**
+ * Removes several images or names together: what only they share goes with them. In one transaction, all or nothing.
+ *
+ * @throws as `removeImage`
+ */
+export async function removeImages(
+  { database }: Pick<ContentContext, 'database'>,
+  names: readonly string[],
+  { force = false, prune = true, rehearse = false }: Omit<RemoveOptions, 'platforms'> = {},
+): Promise<ReleaseReport> {
+  return runRelease(database, rehearse, async (tx) => {
+    const lines: ReleaseLine[] = [];
+    for (const name of names) lines.push(...(await removeOne(tx, name, { force, prune })));
+    return lines;
+  });
+}
+
 /** What to give a new name. */
 export interface NewTag {
   /** What has the image now: a name, an id, a prefix of one. */

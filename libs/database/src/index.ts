@@ -153,6 +153,7 @@ export {
 export { finishCurrentPull, type ResolvedPull } from './current-pulls.js';
 export { type Database, type DatabaseOptions, openDatabase } from './database.js';
 export { type DiskUsage, measureCollectable, measureDiskUsage, measureSharedBytes } from './disk-usage.js';
+export { type EconomicsKey, listStoredBytes, measureUsedBytes, type StoredBytes } from './economics.js';
 export { type EmbeddedPostgres, type EmbeddedPostgresOptions, startEmbeddedPostgres } from './embedded-postgres.js';
 export { EmbeddedPostgresError } from './embedded-postgres-error.js';
 export {
@@ -199,6 +200,7 @@ export {
 } from './image-names.js';
 export { listPrunable, type PruneFilter, tryLockPrune } from './image-prune.js';
 export { deleteImages, deleteReferences, holdImage, lockImages, showVariant } from './image-release.js';
+export { findLatestManifest, type LayerFacts, listLayerFacts } from './layer-facts.js';
 export {
   type LayerState,
   layerAnalysedTopic,

@@ -107,13 +107,21 @@ export async function listImagesAndAncestors(tx: Tx, ids: readonly Digest[]): Pr
 
 /**
  * What the removals of this transaction took the last reference from: the blobs that it has queued for review and that
- * nothing uses any more. Asked in the transaction, after its last statement.
+ * nothing uses any more, and the indexes that go with layers among them. Asked in the transaction, after its last
+ * statement.
  */
 export async function measureReleased(tx: Tx): Promise<{ freedBytes: number; freedBlobs: number }> {
   const [row] = await tx.$queryRaw<{ freedBytes: number; freedBlobs: number }[]>`
+    with gone as (
+      select r.blob_digest as digest from blob_review r
+       where r.unreferenced_at = now() and r.event = 'manifest'
+         and not exists (select from blob_in_use u where u.blob_digest = r.blob_digest)
+    ), parts as (
+      select l.blob_digest as digest from gone g join layer_index l on l.layer_digest = g.digest
+       group by l.blob_digest
+      having count(*) = (select count(*) from blob_in_use u where u.blob_digest = l.blob_digest)
+    )
     select coalesce(sum(b.size_bytes), 0)::float8 as "freedBytes", count(*)::int as "freedBlobs"
-      from blob_review r join blob b on b.digest = r.blob_digest
-     where r.unreferenced_at = now() and r.event = 'manifest'
-       and not exists (select from blob_in_use u where u.blob_digest = r.blob_digest)`;
+      from (select digest from gone union select digest from parts) f join blob b using (digest)`;
   return row as { freedBytes: number; freedBlobs: number };
 }

@@ -1,4 +1,5 @@
 export { bytesOfText, textOfBytes, wellFormedText } from './byte-text.js';
+export { compareTrees, type TreeDifference } from './compare-trees.js';
 export { type Compression, compressionMagicBytes, sniffCompression } from './compression.js';
 export { asCorruptStream, createDecompressor, type Decompressed, decompressed } from './decompress.js';
 export { cleanEntryName, isRootName } from './entry-name.js';
@@ -18,6 +19,7 @@ export { type LayerEntry, layerEntry } from './layer-entry.js';
 export { LayerIndexWriter, layerIndexVersion, readLayerIndex } from './layer-index.js';
 export { defaultTarLimits, type LayerLimits, type Meter, type TarLimits, withinLimits } from './limits.js';
 export { type LayerEntries, MergedTree, type TreeEntry } from './merged-tree.js';
+export { type PackOptions, packTree } from './pack-tree.js';
 export { readLayerFile, readLayerFiles } from './read-layer-files.js';
 export { joinPath, lastPart, parentPath, pathParts } from './resolve-path.js';
 export { expandSparse, isSparse } from './sparse.js';
@@ -26,6 +28,7 @@ export type { TarBody } from './tar-body.js';
 export { logicalSizeBytes, type TarEntry, type TarEntryType } from './tar-entry.js';
 export { TarReader } from './tar-reader.js';
 export { tarEnd, tarPadding, type WritableEntry, writeTarHeader } from './tar-writer.js';
+export { measureWaste, type WasteReport } from './waste.js';
 export { opaqueName, parseWhiteout, type Whiteout, whiteoutName } from './whiteout.js';
 export {
   comparePaths,

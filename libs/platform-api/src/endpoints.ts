@@ -13,8 +13,10 @@ import {
   retryBatch,
   watchBatch,
 } from './batches.js';
+import { getEconomics, previewRemoval } from './economics.js';
 import { followEvents, listEvents } from './events.js';
 import { getImage, getImageHistory, listImages, pruneImages, removeImage, tagImage } from './images.js';
+import { compareImages, downloadPath, listImageLayers, listTree, measureWaste, readFile, statPath } from './layers.js';
 import { cancelPull, followPull, getPull, listPulls, startPull } from './pulls.js';
 import {
   changeRegistry,
@@ -39,6 +41,15 @@ export const endpoints = {
   tagImage,
   removeImage,
   pruneImages,
+  listImageLayers,
+  listTree,
+  statPath,
+  readFile,
+  downloadPath,
+  compareImages,
+  measureWaste,
+  getEconomics,
+  previewRemoval,
   listTags,
   listTagMoves,
   startPull,

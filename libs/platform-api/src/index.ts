@@ -17,10 +17,20 @@ export {
   watchBatch,
 } from './batches.js';
 export { basePath, defineEndpoint, type Endpoint, type Role, roles, type Stream } from './define-endpoint.js';
+export { getEconomics, previewRemoval } from './economics.js';
 export { type EndpointInput, type EndpointOutput, type EndpointRequest, requestOf } from './endpoint-request.js';
 export { endpoints } from './endpoints.js';
 export { followEvents, listEvents } from './events.js';
 export { getImage, getImageHistory, listImages, pruneImages, removeImage, tagImage } from './images.js';
+export {
+  compareImages,
+  downloadPath,
+  listImageLayers,
+  listTree,
+  measureWaste,
+  readFile,
+  statPath,
+} from './layers.js';
 export { openApiDocument } from './openapi.js';
 export { pageOf, pageQuery } from './page.js';
 export { type Problem, problem, problemType } from './problem.js';

@@ -23,7 +23,10 @@ const greedyRoutes: readonly GreedyRoute[] = [
   { methods: ['GET', 'PUT'], pattern: /^(\/(?:networks|volumes)\/)(.+)()$/ },
   // The platform API takes them unescaped too, and its page with or without a slash.
   { methods: ['GET'], pattern: /^(\/api\/v1)()\/()$/ },
-  { methods: ['GET'], pattern: /^(\/api\/v1\/images\/)(.+)(\/history)$/ },
+  {
+    methods: ['GET'],
+    pattern: /^(\/api\/v1\/images\/)(.+)(\/(?:history|layers|tree|stat|cat|download|compare|waste))$/,
+  },
   { methods: ['POST'], pattern: /^(\/api\/v1\/images\/)(.+)(\/tags)$/ },
   { methods: ['GET', 'DELETE'], pattern: /^(\/api\/v1\/images\/)(.+)()$/ },
 ];

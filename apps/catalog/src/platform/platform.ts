@@ -1,6 +1,8 @@
 import { BatchesController } from './batches.controller.js';
+import { EconomicsController } from './economics.controller.js';
 import { PlatformEventsController } from './events.controller.js';
 import { PlatformImagesController } from './images.controller.js';
+import { LayersController } from './layers.controller.js';
 import { OpenApiController } from './openapi.controller.js';
 import { PlatformPullsController } from './pulls.controller.js';
 import { RegistriesController } from './registries.controller.js';
@@ -13,6 +15,8 @@ import { TokensController } from './tokens.controller.js';
 export const platformControllers = [
   PlatformSystemController,
   PlatformImagesController,
+  LayersController,
+  EconomicsController,
   TagsController,
   PlatformPullsController,
   BatchesController,

@@ -3,6 +3,7 @@ import { isCodedError } from '@entrepot/oci';
 import type { Problem } from '@entrepot/platform-api';
 import { RegistryError } from '@entrepot/registry-client';
 import { HttpException } from '@nestjs/common';
+import { InsidesError } from '../insides/insides-relay.js';
 import { PlatformError } from './platform-error.js';
 
 /** An error as a client gets it. */
@@ -39,6 +40,10 @@ export function toProblem(error: unknown): ProblemAnswer {
     const { status, code, message, retryable, details } = error;
     const problem = { ...describe({ status, code, detail: message, retryable }), errors: details.errors };
     return { problem, headers: details.headers ?? {}, isFault: false };
+  }
+  if (error instanceof InsidesError) {
+    const { status, code, message: detail, retryable } = error;
+    return { ...expected({ status, code, detail, retryable }), isFault: status === 500 };
   }
   if (error instanceof RegistryError) {
     return expected({ status: 502, code: error.code, detail: error.message, retryable: error.retryable });
