@@ -15,6 +15,8 @@ export interface DockerCli {
   (...args: string[]): Promise<DockerRun>;
   /** Runs it and hands back the process, for stories in which it is interrupted. */
   start(...args: string[]): ChildProcess;
+  /** As the call, with bytes on its standard input; what it prints has one character for each byte. */
+  withInput(input: Buffer, ...args: string[]): Promise<DockerRun>;
   /** As the call, but throws with what it printed when it fails. */
   ok(...args: string[]): Promise<string>;
 }
@@ -27,13 +29,22 @@ export async function openDockerCli(host: string, folder: string, token?: string
     await writeFile(join(config, 'config.json'), JSON.stringify(bearer));
   }
   const env = childEnvironment({ DOCKER_HOST: host, DOCKER_CONFIG: config, DOCKER_CLI_HINTS: 'false' });
-  const run = (...args: string[]): Promise<DockerRun> =>
+  const exec = (args: string[], encoding: 'utf8' | 'latin1', input?: Buffer): Promise<DockerRun> =>
     new Promise((resolve) => {
-      execFile('docker', args, { env, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
-        resolve({ exitCode: error ? Number(error.code ?? 1) : 0, stdout, stderr });
-      });
+      const child = execFile(
+        'docker',
+        args,
+        { env, encoding, maxBuffer: 64 * 1024 * 1024 },
+        (error, stdout, stderr) => {
+          resolve({ exitCode: error ? Number(error.code ?? 1) : 0, stdout, stderr });
+        },
+      );
+      // A command that ends before it has read everything says so by its exit code.
+      child.stdin?.on('error', () => {}).end(input);
     });
+  const run = (...args: string[]): Promise<DockerRun> => exec(args, 'utf8');
   return Object.assign(run, {
+    withInput: (input: Buffer, ...args: string[]) => exec(args, 'latin1', input),
     start: (...args: string[]) => spawn('docker', args, { env, stdio: ['ignore', 'ignore', 'ignore'] }),
     ok: async (...args: string[]) => {
       const { exitCode, stdout, stderr } = await run(...args);

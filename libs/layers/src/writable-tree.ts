@@ -275,21 +275,20 @@ function mergedWritten(written: WrittenEntry, type: FileAttributes['type']): Mer
   const { path, mode, uid, gid, sizeBytes, mtimeMs, linkTarget, device, xattrs, inode } = written;
   const attributes = { type, mode, uid, gid, sizeBytes, mtimeMs, linkTarget, device, xattrs };
   const key = inode === null ? `path ${path}` : `written ${inode}`;
-  return { ...attributes, path, name: lastPart(path), inode: key, from: { written } };
+  return { ...withLinkMode(attributes), path, name: lastPart(path), inode: key, from: { written } };
 }
 
 function mergedBelow(below: TreeEntry): MergedFile {
   const { mode, uid, gid, sizeBytes, mtimeMs, linkTarget, device, xattrs, type } = below.entry;
-  const attributes = { mode, uid, gid, sizeBytes, mtimeMs, linkTarget, device, xattrs };
   const plain = type === 'link' || type === 'whiteout' || type === 'opaque' ? 'file' : type;
-  return {
-    ...attributes,
-    type: plain,
-    path: below.path,
-    name: below.name,
-    inode: `below ${below.inode}`,
-    from: { below },
-  };
+  const attributes = { type: plain, mode, uid, gid, sizeBytes, mtimeMs, linkTarget, device, xattrs };
+  const inode = `below ${below.inode}`;
+  return { ...withLinkMode(attributes), path: below.path, name: below.name, inode, from: { below } };
+}
+
+/** Whatever a tar says, a symlink has no permissions of its own. */
+function withLinkMode(attributes: FileAttributes): FileAttributes {
+  return attributes.type === 'symlink' ? { ...attributes, mode: 0o777 } : attributes;
 }
 
 const whiteout: Omit<WrittenEntry, 'path' | 'covers' | 'mtimeMs'> = {

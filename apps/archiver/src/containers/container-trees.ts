@@ -16,6 +16,7 @@ import { bytesOfText, type MergedTree, pathParts, WritableTree, type WrittenEntr
 import type { Descriptor } from '@entrepot/oci';
 import type { BaseTrees } from './base-trees.js';
 import { entryOfRow, rowOfEntry } from './entry-rows.js';
+import { ContainerPathError } from './errors.js';
 import { makeDirectories } from './make-directories.js';
 
 /** A container with what it shows. */
@@ -83,21 +84,29 @@ export class ContainerTrees {
     return { container, layers, below, tree: new WritableTree(below, rows.map(entryOfRow)) };
   }
 
-  /** Makes the working directory and the mount points, as a daemon does when it creates a container. */
+  /** Makes the working directory, as a daemon does when it creates a container. */
   async #prepare(id: string, below: Below): Promise<void> {
     await this.content.database.transaction(async (tx) => {
       const container = await lockContainer(tx, id);
       if (container === null || container.prepared) return;
       const { tree } = await this.#assemble(tx, container, below);
-      const { WorkingDir, Volumes } = container.config as { WorkingDir?: string; Volumes?: object | null };
-      const createdMs = Date.parse(container.createdAt);
-      for (const path of [WorkingDir ?? '', ...Object.keys(Volumes ?? {})]) {
-        const clean = pathParts(path);
-        if (clean.length > 0 && !clean.includes('..')) makeDirectories(tree, clean.join('/'), createdMs);
-      }
+      makeConfigured(tree, [String(container.config.WorkingDir ?? '')], Date.parse(container.createdAt));
       await keep(tx, id, tree);
       await markPrepared(tx, id);
     });
+  }
+}
+
+/** Directories that a container's config names; where something else stands, it stays. */
+export function makeConfigured(tree: WritableTree, paths: readonly string[], nowMs: number): void {
+  for (const path of paths) {
+    const clean = pathParts(path);
+    if (clean.length === 0 || clean.includes('..')) continue;
+    try {
+      makeDirectories(tree, clean.join('/'), nowMs);
+    } catch (error) {
+      if (!(error instanceof ContainerPathError)) throw error;
+    }
   }
 }
 

@@ -23,7 +23,7 @@ import { LOAD_PARTS } from '../providers.js';
 import { applyChanges } from './apply-changes.js';
 import { BaseTrees } from './base-trees.js';
 import { commitContainer } from './commit.js';
-import { ContainerTrees, type OpenContainer } from './container-trees.js';
+import { ContainerTrees, makeConfigured, type OpenContainer } from './container-trees.js';
 import { ContainerErrorFilter } from './error-filter.js';
 import { ContainerPathError } from './errors.js';
 import { findOwner } from './find-owner.js';
@@ -90,7 +90,12 @@ export class ContainersController {
       await this.#trees.change(opened, {
         objects: content.objects,
         action: 'extract-to-dir',
-        apply: (now) => unpack(now.tree, findTarget(now, path, name), entries, { ...options, nowMs: Date.now() }),
+        apply: (now) => {
+          const nowMs = Date.now();
+          // A daemon mounts the volumes before it unpacks anything.
+          makeConfigured(now.tree, Object.keys((now.container.config.Volumes ?? {}) as object), nowMs);
+          unpack(now.tree, findTarget(now, path, name), entries, { ...options, nowMs });
+        },
       });
       isKept = true;
     } finally {

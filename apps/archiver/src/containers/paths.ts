@@ -1,7 +1,7 @@
 // How a daemon reads the paths of `docker cp`: from the root of the container, symlinks followed inside it, the last
 // part left as it is unless a closing `/` or `/.` asks for what it leads to.
 import { posix } from 'node:path';
-import type { MergedFile } from '@entrepot/layers';
+import { type MergedFile, SymlinkLoopError, type WritableTree } from '@entrepot/layers';
 import type { OpenContainer } from './container-trees.js';
 import { ContainerPathError, noSuchPath } from './errors.js';
 import { timeOf } from './tree-archive.js';
@@ -24,14 +24,14 @@ export function findPath(opened: OpenContainer, path: string, containerName: str
   const { tree } = opened;
   const absolute = absolutePath(path);
   const follows = /(?:\/|\/\.)$/.test(absolute);
-  const resolved = tree.resolve(absolute, { keepLast: !follows });
+  const resolved = resolveIn(tree, absolute, { keepLast: !follows });
   const file = tree.find(resolved);
   if (file === null) throw noSuchPath(path, containerName);
   if (follows && file.type !== 'directory') throw new ContainerPathError(500, `lstat ${absolute}: not a directory`);
   return {
     file,
     name: absolute === '/' ? '/' : posix.basename(absolute),
-    linkTarget: file.type === 'symlink' ? `/${tree.resolve(absolute)}` : '',
+    linkTarget: file.type === 'symlink' ? `/${resolveIn(tree, absolute)}` : '',
   };
 }
 
@@ -41,7 +41,7 @@ export function findPath(opened: OpenContainer, path: string, containerName: str
  * @throws {ContainerPathError}
  */
 export function findTarget({ tree, container }: OpenContainer, path: string, containerName: string): string {
-  const resolved = tree.resolve(absolutePath(path));
+  const resolved = resolveIn(tree, absolutePath(path));
   const found = tree.find(resolved);
   if (found === null) throw noSuchPath(path, containerName);
   if (found.type !== 'directory') throw new ContainerPathError(400, 'extraction point is not a directory');
@@ -57,6 +57,15 @@ export function statHeader(opened: OpenContainer, { file, name, linkTarget }: Fo
   const mtime = new Date(timeOf(opened, file)).toISOString();
   const stat = { name, size: size ?? 0, mode: goMode(file), mtime, linkTarget };
   return Buffer.from(JSON.stringify(stat)).toString('base64');
+}
+
+function resolveIn(tree: WritableTree, path: string, options: { keepLast?: boolean } = {}): string {
+  try {
+    return tree.resolve(path, options);
+  } catch (error) {
+    if (!(error instanceof SymlinkLoopError)) throw error;
+    throw new ContainerPathError(500, `evalSymlinksInScope: too many links in ${posix.dirname(path)}`);
+  }
 }
 
 /** From the root, cleaned as Go does, with the end that says what is meant. */

@@ -61,7 +61,11 @@ describe('unpacking into a container', () => {
       entry('l', 'symlink', { linkTarget: '../etc' }),
       'invalid symlink "/app/l" -> "../etc"',
     ],
-    ['a hard link out of it', entry('l', 'link', { linkTarget: '../etc/passwd' }), 'invalid hardlink "/app/l"'],
+    [
+      'a hard link out of it',
+      entry('l', 'link', { linkTarget: '../etc/passwd' }),
+      'invalid hardlink "/etc/passwd" -> "../etc/passwd"',
+    ],
     ['a hard link to nothing', entry('l', 'link', { linkTarget: 'none' }), 'no such file or directory'],
     ['a hard link to a directory', entry('l', 'link', { linkTarget: 'conf' }), 'operation not permitted'],
     ['a name below a file', entry('run.sh/x'), 'mkdir /app/run.sh: not a directory'],

@@ -95,9 +95,9 @@ function refuseOtherKind(before: MergedFile, { dir, name, entry }: Placed): void
 }
 
 /** The target of a hard link is a name in the archive, so it counts from the directory. */
-function linkTo(tree: WritableTree, path: string, { dir, name, entry }: Placed, nowMs: number): void {
+function linkTo(tree: WritableTree, path: string, { dir, entry }: Placed, nowMs: number): void {
   const full = posix.join('/', dir, entry.linkTarget ?? '');
-  refuseOutside(dir, full, () => `invalid hardlink "/${joinPath(dir, name)}" -> ${quoted(entry.linkTarget)}`);
+  refuseOutside(dir, full, () => `invalid hardlink ${quoted(full)} -> ${quoted(entry.linkTarget)}`);
   const target = tree.find(tree.resolve(full, { keepLast: true }));
   if (target === null || target.type === 'directory') {
     const reason = target === null ? 'no such file or directory' : 'operation not permitted';

@@ -13,6 +13,9 @@ export interface LayerEntry {
   mode?: number;
   uid?: number;
   gid?: number;
+  /** Of devices. */
+  devmajor?: number;
+  devminor?: number;
   /** Default the start of 2024. */
   mtime?: Date;
   /** Extended attributes and other PAX records. */
