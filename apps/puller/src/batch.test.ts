@@ -57,7 +57,7 @@ describe('a batch', () => {
     expect(third).toMatchObject({ state: 'failed', reason: { code: 'MANIFEST_UNKNOWN' } });
     expect(blobGets()).toEqual([]);
     expect(await listImages(fixture.content.database.prisma, {})).toEqual([]);
-  });
+  }, 120_000);
 
   it('fetches each blob once, fails items alone, and pays for each manifest once', async () => {
     const images = [];
@@ -75,7 +75,7 @@ describe('a batch', () => {
     expect((await itemsOf(again)).every(({ outcome, pullId }) => outcome === 'up-to-date' && pullId === null)).toBe(
       true,
     );
-  });
+  }, 120_000);
 
   it('tries again what failed, and nothing else', async () => {
     await fixture.startPuller();
@@ -87,7 +87,7 @@ describe('a batch', () => {
     expect(await retryBatch(fixture.content, id)).toBe(1);
     const { counts } = await fixture.waitFor(id, 'done');
     expect(counts).toMatchObject({ done: 2, failed: 0 });
-  });
+  }, 120_000);
 
   it('is refused with the numbers when it does not fit', async () => {
     await fixture.startPuller({ freeBytes: async () => 1_000 });
@@ -99,7 +99,7 @@ describe('a batch', () => {
       message: `the batch needs ${plan?.missingBytes} bytes; 1000 bytes are free`,
     });
     expect(blobGets()).toEqual([]);
-  });
+  }, 120_000);
 
   it('stops transfers within a second when it is cancelled or paused, and keeps what came', async () => {
     await fixture.startPuller();
@@ -131,7 +131,7 @@ describe('a batch', () => {
     expect((await fixture.waitFor(id, 'cancelled')).counts.cancelled).toBe(1);
     await retryBatch(fixture.content, id, { cancelled: true });
     expect((await fixture.waitFor(id, 'done')).counts.done).toBe(1);
-  });
+  }, 120_000);
 
   it('waits for a registry that is not there, and says so', async () => {
     const { parts } = await fixture.startPuller();
@@ -154,5 +154,5 @@ describe('a batch', () => {
     expect((item?.waitsUntil?.getTime() ?? 0) - Date.now()).toBeGreaterThan(100_000);
     await parts.queue.enqueue(planBatch, { batchId: id });
     expect(await cancelBatch(fixture.content, id)).toBe(1);
-  });
+  }, 120_000);
 });

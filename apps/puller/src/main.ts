@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { type BlobStoreSpace, openBlobStore } from '@entrepot/blob-store';
 import { loadServiceConfig, type ServiceConfig } from '@entrepot/config';
-import { type ContentContext, createSecretBox, freeBelow, openUpstreams } from '@entrepot/content';
+import { type ContentContext, createSecretBox, freeBelow } from '@entrepot/content';
 import { openDatabase } from '@entrepot/database';
 import { openQueue } from '@entrepot/jobs';
 import { createHealth, createLogger, createMetrics, type Logger } from '@entrepot/observability';
-import { RegistryClient } from '@entrepot/registry-client';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AppModule } from './app.module.js';
+import { openRegistry } from './open-registry.js';
 import type { PullerParts } from './parts.js';
 import { TransferSlots } from './transfer-slots.js';
 import { startWork, transferSlots } from './work.js';
@@ -32,22 +32,19 @@ async function run(config: ServiceConfig): Promise<void> {
   });
 }
 
-async function openParts(config: ServiceConfig, logger: Logger): Promise<PullerParts> {
+type OpenedParts = PullerParts & Pick<Awaited<ReturnType<typeof openRegistry>>, 'closeRegistry'>;
+
+async function openParts(config: ServiceConfig, logger: Logger): Promise<OpenedParts> {
   const database = openDatabase(config.databaseUrl, { applicationName: 'entrepot puller' });
-  const registry = new RegistryClient();
   const secretBox = createSecretBox(config.secretKey);
-  const upstreams = await openUpstreams({
-    ...{ database, secretBox, baseline: config.registries },
-    onChange: (list) => registry.setUpstreams(list),
-    onError: (error) => logger.warn({ err: error }, 'registries were not read'),
-  });
+  const registries = await openRegistry({ database, secretBox, logger, baseline: config.registries });
   const store = openBlobStore(config.blobStoreUrl);
   const content = { database, store };
   return {
     content,
     slots: new TransferSlots(transferSlots),
     freeBytes: () => findFreeBytes(content, store, config.blobCapacityBytes),
-    ...{ secretBox, registry, upstreams },
+    ...{ secretBox, ...registries },
     queue: openQueue(config.queueUrl, {
       onError: (error, leftOut) => logger.warn({ err: error, leftOut }, 'queue trouble'),
     }),
@@ -79,9 +76,8 @@ async function serveHealth(config: ServiceConfig, parts: PullerParts): Promise<N
   return app;
 }
 
-async function closeParts({ content, queue, registry, upstreams }: PullerParts): Promise<void> {
-  upstreams.close();
-  await Promise.allSettled([queue.close(), registry.close()]);
+async function closeParts({ content, queue, closeRegistry }: OpenedParts): Promise<void> {
+  await Promise.allSettled([queue.close(), closeRegistry()]);
   await content.database.close();
 }
 

@@ -108,6 +108,7 @@ class Round {
     const documents = new PullDocuments(this.parts, {
       reference: item.reference,
       signal: this.signal,
+      isBatch: true,
       shelf: this.#shelf,
       onManifest: (manifest) => {
         manifestRequests += 1;

@@ -33,8 +33,9 @@ export function describeBlobFailure(error: unknown, mediaType: string): PullFail
 }
 
 /** The line of the timeline for a registry that lets us wait. */
-export function waitLine({ host, status, until }: RegistryLimitedError): string {
-  return `${status ?? 'no answer'} from ${host}, waiting until ${until.toISOString().slice(11, 19)} UTC`;
+export function waitLine({ host, status, until, reason }: RegistryLimitedError): string {
+  const why = status === undefined ? reason : `${status} from ${host}`;
+  return `${why}, waiting until ${until.toISOString().slice(11, 19)} UTC`;
 }
 
 function dockerWords(error: Error): string | undefined {

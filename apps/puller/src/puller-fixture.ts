@@ -15,7 +15,7 @@ import { type BatchRow, findBatch, type NewBatch, openDatabase } from '@entrepot
 import { migrateQueue, openQueue, planBatch } from '@entrepot/jobs';
 import { createLogger } from '@entrepot/observability';
 import { parseReference } from '@entrepot/oci';
-import { RegistryClient } from '@entrepot/registry-client';
+import { openRegistry } from './open-registry.js';
 import type { PullerParts } from './parts.js';
 import { TransferSlots } from './transfer-slots.js';
 import { startWork, transferSlots } from './work.js';
@@ -48,17 +48,13 @@ export async function openPullers(
 
   const startPuller: PullerFixture['startPuller'] = async (change = {}) => {
     const own = openDatabase(source.url);
-    const registry = new RegistryClient();
     const secretBox = createSecretBox(Buffer.alloc(32, 7));
-    const upstreams = await openUpstreams({
-      ...{ database: own, secretBox, baseline: options.registries ?? [] },
-      onChange: (list) => registry.setUpstreams(list),
-      onError: () => {},
-    });
+    const logger = createLogger({ service: 'puller', level: 'silent' });
+    const baseline = options.registries ?? [];
+    const { closeRegistry, ...registries } = await openRegistry({ database: own, secretBox, logger, baseline });
     const parts: PullerParts = {
-      ...{ content: { database: own, store }, registry, upstreams, secretBox },
+      ...{ content: { database: own, store }, ...registries, secretBox, logger },
       queue: openQueue(queueUrl, { onError: () => {} }),
-      logger: createLogger({ service: 'puller', level: 'silent' }),
       slots: new TransferSlots(transferSlots),
       freeBytes: () => store.freeBytes(),
       owner: `puller:${randomUUID()}`,
@@ -68,8 +64,7 @@ export async function openPullers(
     let stopped: Promise<void> | undefined;
     const stopAll = async (): Promise<void> => {
       await work.stop();
-      upstreams.close();
-      await Promise.allSettled([parts.queue.close(), registry.close()]);
+      await Promise.allSettled([parts.queue.close(), closeRegistry()]);
       await own.close();
     };
     const stop = (): Promise<void> => {

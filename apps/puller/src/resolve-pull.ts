@@ -36,6 +36,7 @@ export async function resolvePull(
       reference: pull.reference,
       credential: openCredential(parts, pull.credential),
       signal: job.signal,
+      isBatch: pull.kind === 'batch',
       shelf: new ManifestShelf(parts.content),
     });
     const target = await documents.target();

@@ -66,6 +66,8 @@ async function transferOnce(
         return ingest.write(chunk);
       },
       credential,
+      isBatch: options.slot.lane === 'batch',
+      onYield: () => reports.giveWay(),
       withoutMirrors: options.withoutMirrors,
       signal: AbortSignal.any([options.signal, reports.signal]),
       onRetry: (retry) => void tellRetry(parts, claim, retry),
@@ -148,7 +150,7 @@ class FetchReports {
   take(bytes: number): void {
     const chunk = Math.floor(this.bytesDone / chunkBytes);
     this.bytesDone += bytes;
-    if (this.slot.stopAskedAtMs !== null && Math.floor(this.bytesDone / chunkBytes) > chunk) this.#giveWay();
+    if (this.slot.stopAskedAtMs !== null && Math.floor(this.bytesDone / chunkBytes) > chunk) this.giveWay();
   }
 
   async stop(): Promise<void> {
@@ -160,12 +162,14 @@ class FetchReports {
 
   #tick(): void {
     const askedAtMs = this.slot.stopAskedAtMs;
-    if (askedAtMs !== null && performance.now() - askedAtMs >= longestChunkMs) this.#giveWay();
+    if (askedAtMs !== null && performance.now() - askedAtMs >= longestChunkMs) this.giveWay();
     const isSilent = this.bytesDone === this.#reportedBytes && performance.now() - this.#reportedAtMs < renewEveryMs;
     if (!isSilent) this.#start();
   }
 
-  #giveWay(): void {
+  /** Somebody waits for what this transfer holds. Not for one that is itself waited for. */
+  giveWay(): void {
+    if (this.slot.lane !== 'batch') return;
     this.#stopping.abort(new TransferStoppedError(this.claim.digest));
   }
 

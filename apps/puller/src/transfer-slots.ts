@@ -5,6 +5,7 @@ export type Lane = 'interactive' | 'batch';
 
 /** The right to transfer one blob. */
 export interface TransferSlot {
+  readonly lane: Lane;
   /** When it was asked to give way (of `performance.now`); null as long as it may go on. */
   readonly stopAskedAtMs: number | null;
   /** Somebody waits for it now, or nobody does any more: it may not be stopped, or may be again. */

@@ -277,6 +277,19 @@ export {
   updateRegistry,
 } from './registries.js';
 export {
+  keepConnection,
+  type LimitedRegistry,
+  limitRegistry,
+  listLimitedRegistries,
+  type RegistryQuota,
+  registryLimitTopic,
+  releaseConnection,
+  saveQuota,
+  spendQuota,
+  takeBudget,
+  takeConnection,
+} from './registry-limits.js';
+export {
   type ImageReference,
   listImagesAndAncestors,
   listReleaseFacts,

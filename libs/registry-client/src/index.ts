@@ -20,6 +20,7 @@ export {
   type RegistryClientOptions,
 } from './registry-client.js';
 export type { RequestContext } from './request-context.js';
+export type { GateRequest, Passage, RequestGate } from './request-gate.js';
 export type { RetryPolicy } from './retry.js';
 export type { SearchAnswer, SearchHit } from './search/search-hit.js';
 export type { SearchQuery } from './search/search-registry.js';

@@ -26,6 +26,7 @@ import { headerOf, type ResponseHead } from './exchange.js';
 import { SmallBody } from './hops.js';
 import { mirrorsOf, originOf, type Place, searchPlaceOf } from './place.js';
 import type { RequestContext } from './request-context.js';
+import { openGate, type RequestGate } from './request-gate.js';
 import { bodyPolicy, isTransient, type RetryPolicy, requestPolicy, retrying, waitToRetry } from './retry.js';
 import type { SearchAnswer } from './search/search-hit.js';
 import { type SearchQuery, searchRegistry } from './search/search-registry.js';
@@ -41,6 +42,8 @@ export interface RegistryClientOptions {
   idleTimeoutMs?: number;
   connectTimeoutMs?: number;
   userAgent?: string;
+  /** Where requests wait for what their registries allow; default nowhere. */
+  gate?: RequestGate;
   /** For tests: how often and how long to wait between tries. */
   retry?: { requests?: Partial<RetryPolicy>; bodies?: Partial<RetryPolicy> };
 }
@@ -77,7 +80,8 @@ export class RegistryClient {
   constructor(private readonly options: RegistryClientOptions = {}) {
     this.setUpstreams(options.upstreams ?? []);
     const idleTimeoutMs = options.idleTimeoutMs ?? defaultIdleTimeoutMs;
-    this.#transport = new Transport(new AccessPasses(), idleTimeoutMs, options.userAgent ?? 'entrepot/0.1');
+    const userAgent = options.userAgent ?? 'entrepot/0.1';
+    this.#transport = new Transport(new AccessPasses(), idleTimeoutMs, userAgent, options.gate ?? openGate);
     this.#requests = { ...requestPolicy, ...options.retry?.requests };
     this.#bodies = { ...bodyPolicy, ...options.retry?.bodies };
   }
@@ -108,7 +112,7 @@ export class RegistryClient {
           method: 'HEAD',
           headers: manifestHeaders,
           credential,
-          signal: context.signal,
+          context,
           onHead: ignoreBody,
         })
         .catch((error: unknown) => {
@@ -118,7 +122,7 @@ export class RegistryClient {
         });
       const descriptor = head && descriptorOf(head);
       if (descriptor) return { descriptor };
-      const manifest = await this.#fetchManifest(place, subject, name, credential, context.signal);
+      const manifest = await this.#fetchManifest(place, subject, name, credential, context);
       const { digest, mediaType, bytes } = manifest;
       return { descriptor: { mediaType, digest, sizeBytes: bytes.length }, manifest };
     });
@@ -127,7 +131,7 @@ export class RegistryClient {
   /** @throws {ContentMismatchError} the bytes are not those of the digest; @throws {ContentTooLargeError} over 4 MiB */
   async getManifest(repository: string, digestOrTag: string, context: RequestContext): Promise<FetchedManifest> {
     return this.#atPlaces(repository, context, (place, credential) =>
-      this.#fetchManifest(place, manifestSubject(repository, digestOrTag), digestOrTag, credential, context.signal),
+      this.#fetchManifest(place, manifestSubject(repository, digestOrTag), digestOrTag, credential, context),
     );
   }
 
@@ -178,7 +182,7 @@ export class RegistryClient {
           method: 'GET' as const,
           url,
           credential,
-          signal: context.signal,
+          context,
           onHead: () => body.take,
         };
         const head = await this.#transport.ask(origin, ask);
@@ -206,9 +210,14 @@ export class RegistryClient {
   /** Asks `/v2/` with the credential. @throws {RegistryUnauthorizedError} it is refused */
   async checkLogin(host: string, credential: Credential, context: RequestContext = {}): Promise<void> {
     const { origin } = this.#places(host);
-    const { signal } = context;
     await retrying(this.#requests, context, () =>
-      this.#transport.ask(origin, { subject: { kind: 'ping' }, method: 'GET', credential, signal, onHead: ignoreBody }),
+      this.#transport.ask(origin, {
+        subject: { kind: 'ping' },
+        method: 'GET',
+        credential,
+        context,
+        onHead: ignoreBody,
+      }),
     );
   }
 
@@ -217,7 +226,7 @@ export class RegistryClient {
    *
    * @throws {RegistryUnauthorizedError} the configured credential is refused
    */
-  async checkConnection(host: string, { signal }: RequestContext = {}): Promise<{ authenticated: boolean }> {
+  async checkConnection(host: string, context: RequestContext = {}): Promise<{ authenticated: boolean }> {
     const { origin, upstream } = this.#places(host);
     const { credential } = upstream;
     try {
@@ -225,7 +234,7 @@ export class RegistryClient {
         subject: { kind: 'ping' },
         method: 'GET',
         credential,
-        signal,
+        context,
         onHead: ignoreBody,
       });
       return { authenticated: true };
@@ -245,7 +254,7 @@ export class RegistryClient {
     subject: Subject,
     name: string,
     credential: Credential | undefined,
-    signal: AbortSignal | undefined,
+    context: RequestContext,
   ): Promise<FetchedManifest> {
     const body = new SmallBody(maxManifestBytes);
     const onHead = (found: ResponseHead) => {
@@ -257,7 +266,7 @@ export class RegistryClient {
       method: 'GET',
       headers: manifestHeaders,
       credential,
-      signal,
+      context,
       onHead,
     });
     if (body.isCut) throw new ContentTooLargeError(place.host, `manifest ${name}`, maxManifestBytes);
@@ -286,13 +295,12 @@ export class RegistryClient {
       const before = download.receivedBytes;
       try {
         const onHead = (head: ResponseHead) => download.accept(place, head);
-        const { signal } = options;
         await this.#transport.ask(place, {
           subject,
           method: 'GET',
           headers: download.headers(),
           credential,
-          signal,
+          context: options,
           onHead,
         });
         return download.checkEnd(place);

@@ -5,6 +5,10 @@ export interface RequestContext {
   /** Instead of the configured credential of the registry. */
   credential?: Credential;
   signal?: AbortSignal;
+  /** Nobody waits for it: it leaves a reserve of what a registry allows to those who do. */
+  isBatch?: boolean;
+  /** Told when a batch holds a connection that somebody else waits for. */
+  onYield?: () => void;
   /** Asks the registry itself, for bytes that a mirror has delivered wrong. */
   withoutMirrors?: boolean;
   /** A registry said "too many requests"; told just before `RegistryLimitedError` is thrown, or the next place asked. */

@@ -1,8 +1,10 @@
 import { type AccessPasses, type AccessWish, basicHeader } from './access.js';
-import { RegistryFaultError, RegistryProtocolError } from './errors.js';
+import { RegistryFaultError, RegistryLimitedError, RegistryProtocolError } from './errors.js';
 import { type BodySink, headerOf, type ResponseHead } from './exchange.js';
 import { checkedHop, exchangeAt, SmallBody } from './hops.js';
 import type { Place } from './place.js';
+import type { RequestContext } from './request-context.js';
+import type { Passage, RequestGate } from './request-gate.js';
 import { responseError } from './response-error.js';
 import { pathOf, type Subject, scopeOf } from './subject.js';
 import type { Credential } from './upstream.js';
@@ -22,6 +24,7 @@ export interface Ask {
   /** Sends user and password unasked, to an API that shows less to strangers instead of asking who they are. */
   isForward?: boolean;
   signal?: AbortSignal;
+  context: RequestContext;
   /** Chooses who takes the body of a 2xx answer; may throw. */
   onHead: (head: ResponseHead) => BodySink;
 }
@@ -32,11 +35,28 @@ export class Transport {
     private readonly passes: AccessPasses,
     private readonly idleTimeoutMs: number,
     private readonly userAgent: string,
+    private readonly gate: RequestGate,
   ) {}
 
   /** @throws {RegistryError} */
   async ask(place: Place, ask: Ask): Promise<ResponseHead> {
-    const { subject, signal, credential } = ask;
+    const { subject, method, credential, context } = ask;
+    const { signal, isBatch = false, onYield } = context;
+    const request = { host: place.host, kind: subject.kind, method, credential, isUrgent: !isBatch, onYield, signal };
+    const passage = await this.gate.enter(request);
+    try {
+      return await this.#askWith(passage, place, ask);
+    } catch (error) {
+      if (error instanceof RegistryLimitedError) await passage.limited(error);
+      throw error;
+    } finally {
+      passage.leave();
+    }
+  }
+
+  async #askWith(passage: Passage, place: Place, ask: Ask): Promise<ResponseHead> {
+    const { subject, credential, context } = ask;
+    const { signal } = context;
     const own = ask.url ?? new URL(pathOf(subject), place.base);
     const wish: AccessWish = {
       place,
@@ -53,7 +73,9 @@ export class Transport {
     let url = own;
     for (let hop = 0; hop <= maxHops; hop += 1) {
       const isOwn = url.origin === place.base.origin;
-      const { head, body } = await this.#once(place, url, ask, isOwn ? pass : undefined);
+      if (hop > 0 && isOwn) await passage.again();
+      const { head, body } = await this.#once(passage, place, url, ask, isOwn ? pass : undefined);
+      if (isOwn) passage.answered(head);
       if (head.status >= 200 && head.status < 300) return head;
       if (redirects.has(head.status)) {
         url = checkedHop(place, headerOf(head, 'location') ?? '', url);
@@ -69,9 +91,10 @@ export class Transport {
   }
 
   async #once(
+    passage: Passage,
     place: Place,
     url: URL,
-    { method, headers, signal, onHead }: Ask,
+    { method, headers, context: { signal }, onHead }: Ask,
     authorization: string | undefined,
   ): Promise<{ head: ResponseHead; body: Buffer }> {
     const body = new SmallBody(maxErrorBytes);
@@ -89,10 +112,20 @@ export class Transport {
         signal,
         idleTimeoutMs: this.idleTimeoutMs,
       },
-      (found) => (found.status >= 200 && found.status < 300 ? onHead(found) : body.take),
+      (found) => (found.status >= 200 && found.status < 300 ? metered(passage, onHead(found)) : body.take),
     );
     return { head, body: body.bytes() };
   }
+}
+
+/** Lets the passage pause what comes too fast. The chunk is taken at once: its memory is the socket's, and used again. */
+function metered(passage: Passage, sink: BodySink): BodySink {
+  return (chunk) => {
+    const taken = sink(chunk);
+    const pause = passage.take(chunk.length);
+    if (pause === undefined || taken === 'enough') return taken;
+    return Promise.all([taken, pause]).then(() => {});
+  };
 }
 
 /** A storage that says 401 or 403 means that the signed address has run out; the registry gives a new one. */

@@ -49,7 +49,7 @@ export class SearchedRegistry {
     const body = new SmallBody(maxAnswerBytes);
     const head = await this.transport.ask(this.place, {
       ...{ subject: { kind: 'search', path, scope }, method: 'GET', url, isForward },
-      ...{ credential: this.credential, signal: this.signal, headers: { accept: 'application/json' } },
+      ...{ credential: this.credential, context: { signal: this.signal }, headers: { accept: 'application/json' } },
       onHead: () => (chunk) => this.#take(body, chunk),
     });
     return { answer: this.#parse(body.bytes(), question.answer), next: nextPage(head, url) };
