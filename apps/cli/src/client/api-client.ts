@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import type { ClientConfig } from '@entrepot/config';
 import {
-  basePath,
   type Endpoint,
   type EndpointInput,
   type EndpointOutput,
@@ -116,19 +115,31 @@ export class ApiClient {
 async function readProblem({ statusCode, headers, body }: Dispatcher.ResponseData): Promise<Problem> {
   let text = '';
   for await (const chunk of body as AsyncIterable<Buffer>) if (text.length < maxProblemBytes) text += chunk.toString();
+  const document = parseJson(text);
   if (String(headers['content-type']).startsWith(problemType)) {
-    const parsed = problem.safeParse(JSON.parse(text));
+    const parsed = problem.safeParse(document);
     if (parsed.success) return parsed.data;
   }
-  const detail = `the server answered ${statusCode}, which is not an answer of Entrepot's ${basePath}`;
+  // The Engine API has only a sentence.
+  const { message } = (document ?? {}) as { message?: unknown };
+  const detail =
+    typeof message === 'string' ? message : `the server answered ${statusCode}, which is no answer of Entrepot`;
   return {
     type: 'about:blank',
-    title: 'Unexpected answer',
+    title: 'Refused',
     status: statusCode,
     detail,
     code: 'UNEXPECTED',
     retryable: false,
   };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
 }
 
 /** The server refused, and said why. */

@@ -1,29 +1,41 @@
 import type { Command } from 'commander';
 import type { CommandContext } from '../context.js';
+import { addBatch } from './batch.js';
 import { addCompletion } from './completion.js';
 import { addDf } from './df.js';
 import { addEvents } from './events.js';
 import { addHistory } from './history.js';
 import { addImages } from './images.js';
 import { addInspect } from './inspect.js';
+import { addLoad } from './load.js';
 import { addPrune } from './prune.js';
 import { addPull } from './pull.js';
 import { addPulls } from './pulls.js';
+import { addRegistry } from './registry.js';
 import { addRmi } from './rmi.js';
+import { addSave } from './save.js';
+import { addSearch } from './search.js';
 import { addTag } from './tag.js';
+import { addToken } from './token.js';
 
 /** Each adds its verb, in the order in which `--help` shows them. */
 const verbs: readonly ((program: Command, context: CommandContext) => void)[] = [
   addImages,
   addInspect,
   addHistory,
+  addSearch,
   addPull,
   addPulls,
+  addBatch,
   addTag,
   addRmi,
+  addSave,
+  addLoad,
   addPrune,
   addDf,
   addEvents,
+  addRegistry,
+  addToken,
   addCompletion,
 ];
 
