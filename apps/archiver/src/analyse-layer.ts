@@ -2,6 +2,7 @@ import { type ContentContext, type LayerIndexIngest, openLayerIndexIngest } from
 import {
   countRunningFetches,
   findUnanalysedLayer,
+  keepFoundPackages,
   layerAnalysedTopic,
   markBrokenImages,
   notify,
@@ -10,10 +11,10 @@ import {
   type UnanalysedLayer,
 } from '@entrepot/database';
 import type { JobContext } from '@entrepot/jobs';
-import type { LayerSummary } from '@entrepot/layers';
+import { type FoundPackage, wellFormedText } from '@entrepot/layers';
 import type { Logger } from '@entrepot/observability';
 import type { Digest } from '@entrepot/oci';
-import { type LayerReader, LayerUnreadableError } from './layer-thread.js';
+import { type LayerReader, type LayerReading, LayerUnreadableError } from './layer-thread.js';
 
 /** What analysing needs. */
 export interface AnalysisParts {
@@ -56,16 +57,21 @@ async function transfersRun({ content }: AnalysisParts, layer: UnanalysedLayer):
 async function keepFindings(
   { content, logger }: AnalysisParts,
   digest: Digest,
-  { summary, index }: { summary: LayerSummary; index: LayerIndexIngest },
+  { summary, index }: { summary: LayerReading; index: LayerIndexIngest },
 ): Promise<void> {
   const broken = await content.database.transaction(async (tx) => {
     await saveLayerFindings(tx, digest, summary);
     await index.publish(tx);
+    await keepFoundPackages(tx, digest, wellFormed(summary.packages));
     await notify(tx, [layerAnalysedTopic]);
     return markBrokenImages(tx, [digest]);
   });
   logger.debug({ digest, diffId: summary.diffId, entries: summary.entryCount }, 'layer analysed');
   if (broken.length > 0) logger.warn({ digest, images: broken }, 'images whose configuration does not match a layer');
+}
+
+function wellFormed(packages: readonly FoundPackage[]): FoundPackage[] {
+  return packages.map((found) => ({ ...found, path: wellFormedText(found.path) }));
 }
 
 async function keepFailure({ content, logger }: AnalysisParts, digest: Digest, error: Error): Promise<void> {

@@ -2,9 +2,9 @@
 import { once } from 'node:events';
 import { parentPort, workerData } from 'node:worker_threads';
 import { openBlobStore } from '@entrepot/blob-store';
-import { LayerIndexWriter, type LayerSummary, summarizeLayer } from '@entrepot/layers';
+import { type IndexEntry, LayerIndexWriter, PackageFinder, summarizeLayer } from '@entrepot/layers';
 import { isCodedError } from '@entrepot/oci';
-import type { LayerQuestion, ThreadMessage } from './layer-thread.js';
+import type { LayerQuestion, LayerReading, ThreadMessage } from './layer-thread.js';
 
 const store = openBlobStore((workerData as { blobStoreUrl: string }).blobStoreUrl);
 
@@ -25,11 +25,13 @@ async function answer({ storageKey }: LayerQuestion): Promise<ThreadMessage> {
   }
 }
 
-async function read(storageKey: string): Promise<LayerSummary> {
+async function read(storageKey: string): Promise<LayerReading> {
   const index = new LayerIndexWriter((part) => hand({ part }));
-  const summary = await summarizeLayer(await store.open(storageKey), {}, { onIndexed: (entry) => index.write(entry) });
+  const watch = new PackageFinder();
+  const listener = { onIndexed: (entry: IndexEntry) => index.write(entry), watch };
+  const summary = await summarizeLayer(await store.open(storageKey), {}, listener);
   await index.end();
-  return summary;
+  return { ...summary, packages: watch.packages };
 }
 
 /** Waits until the other side has taken it: at most one piece is between the threads. */

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import type { LayerSummary } from '@entrepot/layers';
+import type { FoundPackage, LayerSummary } from '@entrepot/layers';
 
 /** What the thread is asked. */
 export interface LayerQuestion {
@@ -9,7 +9,12 @@ export interface LayerQuestion {
 /** What it says: pieces, each of which waits to be taken, then an answer. Errors cannot cross threads as what they are. */
 export type ThreadMessage = { part: Uint8Array } | LayerAnswer;
 
-type LayerAnswer = { summary: LayerSummary } | { failure: { code: string; retryable: boolean; message: string } };
+type LayerAnswer = { summary: LayerReading } | { failure: { code: string; retryable: boolean; message: string } };
+
+/** A layer as it was read, but for its index. */
+export interface LayerReading extends LayerSummary {
+  packages: readonly FoundPackage[];
+}
 
 /** Where the parts of a layer's index go while the layer is read. */
 export type TakePart = (part: Buffer) => Promise<void>;
@@ -21,7 +26,7 @@ export interface LayerReader {
    *
    * @throws {LayerUnreadableError} `retryable` says whether the layer or only this try is at fault
    */
-  read(storageKey: string, takePart: TakePart, signal: AbortSignal): Promise<LayerSummary>;
+  read(storageKey: string, takePart: TakePart, signal: AbortSignal): Promise<LayerReading>;
   close(): Promise<void>;
 }
 
@@ -46,7 +51,7 @@ class LayerThread implements LayerReader {
     this.#script = script;
   }
 
-  async read(storageKey: string, takePart: TakePart, signal: AbortSignal): Promise<LayerSummary> {
+  async read(storageKey: string, takePart: TakePart, signal: AbortSignal): Promise<LayerReading> {
     clearTimeout(this.#idle);
     signal.throwIfAborted();
     const worker = this.#start();

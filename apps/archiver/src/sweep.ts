@@ -1,4 +1,10 @@
-import { deleteOldEvents, listQueuedArchives, listUnanalysedLayers, listWantedLayers } from '@entrepot/database';
+import {
+  deleteOldEvents,
+  listQueuedArchives,
+  listUnanalysedLayers,
+  listUnlistedLayers,
+  listWantedLayers,
+} from '@entrepot/database';
 import { jobCatalogue } from '@entrepot/jobs';
 import type { ArchiverParts } from './providers.js';
 
@@ -25,6 +31,11 @@ export async function sweep({ content, queue }: Pick<ArchiverParts, 'content' | 
   await queue.enqueueMany(
     jobCatalogue.analyseLayerNow,
     wanted.map((digest) => ({ digest })),
+  );
+  const unlisted = await listUnlistedLayers(prisma, batch);
+  await queue.enqueueMany(
+    jobCatalogue.listLayerFiles,
+    unlisted.map((digest) => ({ digest })),
   );
 }
 

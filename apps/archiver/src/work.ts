@@ -1,6 +1,7 @@
 import { jobCatalogue } from '@entrepot/jobs';
 import { analyseLayer } from './analyse-layer.js';
 import { collect } from './collect/collect.js';
+import { listLayerFiles } from './list-layer-files.js';
 import { startPeriodic } from './periodic.js';
 import { planArchive } from './plan-archive.js';
 import type { ArchiverParts } from './providers.js';
@@ -29,6 +30,7 @@ export function startWork(parts: ArchiverParts): ArchiverWork {
     queue.work(jobCatalogue.analyseLayerNow, (payload, job) =>
       analyseLayer({ content, layers: urgentLayers, logger }, payload, job),
     ),
+    queue.work(jobCatalogue.listLayerFiles, (payload, job) => listLayerFiles({ content }, payload, job)),
     queue.work(jobCatalogue.collect, (_, job) => collect(parts, job.signal)),
   ];
   const onError = (error: unknown): void => logger.warn({ err: error }, 'a scheduled round failed');

@@ -168,6 +168,19 @@ export {
   type NewEvent,
   pageEvents,
 } from './events.js';
+export {
+  countUnlistedLayers,
+  type Findings,
+  findImagesByBase,
+  findImagesByChain,
+  findImagesByContent,
+  findImagesByLabel,
+  findImagesByLayer,
+  findImagesByPackage,
+  findImagesByPath,
+  listImageNames,
+  listPackageVersions,
+} from './find-images.js';
 export { answerKey, deleteOldKeys, dropKey, type KeyedRequest, takeKey, type UsedKey } from './idempotency-keys.js';
 export {
   findCreationTime,
@@ -202,6 +215,15 @@ export { listPrunable, type PruneFilter, tryLockPrune } from './image-prune.js';
 export { deleteImages, deleteReferences, holdImage, lockImages, showVariant } from './image-release.js';
 export { findLatestManifest, type LayerFacts, listLayerFacts } from './layer-facts.js';
 export {
+  beginLayerListing,
+  finishLayerListing,
+  keepFoundPackages,
+  type LayerFileRow,
+  type LayerPackageRow,
+  listUnlistedLayers,
+  putLayerFiles,
+} from './layer-files.js';
+export {
   type LayerState,
   layerAnalysedTopic,
   listLayerIndex,
@@ -230,6 +252,7 @@ export {
   setImageParent,
 } from './manifests.js';
 export { DatabaseNewerError, listPending, MigrationError, migrate } from './migrate.js';
+export { exactPath, type PathPattern, parsePathGlob } from './path-pattern.js';
 export { type ListedPull, listPulls } from './pull-list.js';
 export {
   type FetchWaiter,

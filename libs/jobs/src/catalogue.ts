@@ -3,6 +3,7 @@ import { analyseLayerNow } from './analyse-layer-now.js';
 import { collect } from './collect.js';
 import { fetchBatchBlob } from './fetch-batch-blob.js';
 import { fetchBlob } from './fetch-blob.js';
+import { listLayerFiles } from './list-layer-files.js';
 import { planArchive } from './plan-archive.js';
 import { planBatch } from './plan-batch.js';
 import { publishPull } from './publish-pull.js';
@@ -18,5 +19,6 @@ export const jobCatalogue = {
   planArchive,
   analyseLayer,
   analyseLayerNow,
+  listLayerFiles,
   collect,
 } as const;

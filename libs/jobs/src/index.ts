@@ -15,6 +15,7 @@ export type {
   JobWorker,
   WorkOptions,
 } from './job-queue.js';
+export { listLayerFiles } from './list-layer-files.js';
 export { migrateQueue, openQueue, type QueueOptions } from './open-queue.js';
 export { planArchive } from './plan-archive.js';
 export { planBatch } from './plan-batch.js';

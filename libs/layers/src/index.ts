@@ -20,6 +20,7 @@ export { LayerIndexWriter, layerIndexVersion, readLayerIndex } from './layer-ind
 export { defaultTarLimits, type LayerLimits, type Meter, type TarLimits, withinLimits } from './limits.js';
 export { type LayerEntries, MergedTree, type TreeEntry } from './merged-tree.js';
 export { type PackOptions, packTree } from './pack-tree.js';
+export { type FoundPackage, PackageFinder } from './packages.js';
 export { readLayerFile, readLayerFiles } from './read-layer-files.js';
 export { joinPath, lastPart, parentPath, pathParts } from './resolve-path.js';
 export { expandSparse, isSparse } from './sparse.js';

@@ -37,6 +37,8 @@ export {
   isIndexType,
   MEDIA_TYPES,
 } from './media-types.js';
+export { InvalidPackageRangeError, isInRange, type PackageRange, parsePackageRange } from './package-range.js';
+export { compareVersions, type Ecosystem } from './package-version.js';
 export { InvalidPlatformError, parseOciPlatform, parsePlatform } from './parse-platform.js';
 export { defaultPlatform, formatPlatform, matchesExactly, normalizePlatform, type Platform } from './platform.js';
 export { type ImageConfigDraft, printImageConfig } from './print-image-config.js';

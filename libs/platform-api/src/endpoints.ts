@@ -15,6 +15,7 @@ import {
 } from './batches.js';
 import { getEconomics, previewRemoval } from './economics.js';
 import { followEvents, listEvents } from './events.js';
+import { findImages } from './find.js';
 import { getImage, getImageHistory, listImages, pruneImages, removeImage, tagImage } from './images.js';
 import { compareImages, downloadPath, listImageLayers, listTree, measureWaste, readFile, statPath } from './layers.js';
 import { cancelPull, followPull, getPull, listPulls, startPull } from './pulls.js';
@@ -50,6 +51,7 @@ export const endpoints = {
   measureWaste,
   getEconomics,
   previewRemoval,
+  findImages,
   listTags,
   listTagMoves,
   startPull,

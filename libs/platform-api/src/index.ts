@@ -21,6 +21,7 @@ export { getEconomics, previewRemoval } from './economics.js';
 export { type EndpointInput, type EndpointOutput, type EndpointRequest, requestOf } from './endpoint-request.js';
 export { endpoints } from './endpoints.js';
 export { followEvents, listEvents } from './events.js';
+export { findImages } from './find.js';
 export { getImage, getImageHistory, listImages, pruneImages, removeImage, tagImage } from './images.js';
 export {
   compareImages,

@@ -1,6 +1,7 @@
 import { BatchesController } from './batches.controller.js';
 import { EconomicsController } from './economics.controller.js';
 import { PlatformEventsController } from './events.controller.js';
+import { FindController } from './find.controller.js';
 import { PlatformImagesController } from './images.controller.js';
 import { LayersController } from './layers.controller.js';
 import { OpenApiController } from './openapi.controller.js';
@@ -17,6 +18,7 @@ export const platformControllers = [
   PlatformImagesController,
   LayersController,
   EconomicsController,
+  FindController,
   TagsController,
   PlatformPullsController,
   BatchesController,
