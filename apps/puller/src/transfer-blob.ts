@@ -17,7 +17,7 @@ import { chunkBytes, longestChunkMs } from './lane-policy.js';
 import { openCredential, type PullerParts } from './parts.js';
 import type { TransferSlot } from './transfer-slots.js';
 
-const reportEveryMs = 200;
+const reportEveryMs = 400;
 /** Without progress the claim must be renewed all the same. */
 const renewEveryMs = 5_000;
 
@@ -72,8 +72,10 @@ async function transferOnce(
       signal: AbortSignal.any([options.signal, reports.signal]),
       onRetry: (retry) => void tellRetry(parts, claim, retry),
     });
-    await tellSpeed(parts, source, reports.bytesDone - ingest.offsetBytes, performance.now() - startedAtMs);
-    return await ingest.finish();
+    const speed = tellSpeed(parts, source, reports.bytesDone - ingest.offsetBytes, performance.now() - startedAtMs);
+    const stored = await ingest.finish();
+    await speed;
+    return stored;
   } catch (error) {
     const reason = reports.signal.aborted ? reports.signal.reason : error;
     await (isWorthKeeping(reason, reports.bytesDone) ? ingest.suspend() : ingest.abort());

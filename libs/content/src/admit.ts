@@ -4,12 +4,12 @@ import {
   deleteFetches,
   holdBlob,
   leaseForOwners,
-  lockWaitingPulls,
+  leaseForWaitingPulls,
   type Tx,
   unadmitObject,
 } from '@entrepot/database';
 import { type Digest, digestOf } from '@entrepot/oci';
-import { type ContentContext, pullLeaseMs, pullOwner } from './context.js';
+import { type ContentContext, pullLeaseMs } from './context.js';
 import { UploadLostError } from './errors.js';
 import { openIngest, type StoredObject } from './ingest.js';
 
@@ -55,11 +55,7 @@ export async function settleFetches(tx: Tx, digests: readonly Digest[]): Promise
 /** The second half of `settleFetches`, for a fetch whose row is gone already. */
 export async function releaseWaiters(tx: Tx, digests: readonly Digest[]): Promise<{ duePulls: string[] }> {
   // Locked before anything is looked up: of two blobs that arrive at once, the later one sees the earlier one's lease.
-  const waiting = await lockWaitingPulls(tx, digests);
-  const leases = waiting.map(({ pullId, digest }) => ({ digest, owner: pullOwner(pullId) }));
-  await leaseForOwners(tx, leases, pullLeaseMs);
-  const pulls = [...new Set(waiting.map(({ pullId }) => pullId))];
-  return { duePulls: await advancePulls(tx, pulls) };
+  return { duePulls: await advancePulls(tx, await leaseForWaitingPulls(tx, digests, pullLeaseMs)) };
 }
 
 /**

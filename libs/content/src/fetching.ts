@@ -4,6 +4,7 @@ import {
   claimFetch as claimRow,
   deleteFetch,
   type FetchKey,
+  insertFetchUpload,
   listFetchWaiters,
   type PullFailure,
   reportFetch as reportRow,
@@ -15,7 +16,7 @@ import { admitBlob, releaseWaiters } from './admit.js';
 import { type ContentContext, keepUploadMs } from './context.js';
 import { endPulls, waitsTooLong } from './end-pull.js';
 import { FetchLostError } from './errors.js';
-import { type Ingest, openIngest, type StoredObject } from './ingest.js';
+import { type Ingest, type IngestOptions, openIngest, type StoredObject } from './ingest.js';
 
 /** How long a claim lasts without a report. */
 export const fetchLeaseMs = 30_000;
@@ -76,10 +77,10 @@ export async function openFetchIngest(
   if (resume !== undefined && !(await saveFetchUpload(prisma, claim, resume.storageKey))) {
     throw new FetchLostError(digest);
   }
-  const ingest = await openIngest(context, { digest, sizeBytes, owner: ingestOwner(claim), resume, guard });
-  if (await saveFetchUpload(prisma, claim, ingest.storageKey)) return ingest;
-  await ingest.abort();
-  throw new FetchLostError(digest);
+  const announce: IngestOptions['announce'] = async (upload) => {
+    if (!(await insertFetchUpload(prisma, claim, upload))) throw new FetchLostError(digest);
+  };
+  return await openIngest(context, { digest, sizeBytes, owner: ingestOwner(claim), resume, announce, guard });
 }
 
 /** Another for each claim, so that a worker that lost one cannot touch the upload of the next, be it its own. */

@@ -32,6 +32,8 @@ export interface IngestOptions {
   ttlMs?: number;
   /** An upload somebody else left; begun anew when nothing of it is left. */
   resume?: { storageKey: StorageKey };
+  /** Writes down a new upload in another way than by its row alone; throws when that must not be. */
+  announce?: (upload: { storageKey: StorageKey; sizeBytes: number; owner: string; ttlMs: number }) => Promise<void>;
   /** Throws when the right to write has ended; asked before each write. */
   guard?: () => void;
 }
@@ -73,7 +75,8 @@ export async function openIngest(context: ContentContext, options: IngestOptions
     }
   }
   const storageKey = newStorageKey(digest);
-  await insertUpload(prisma, { storageKey, sizeBytes: sizeBytes ?? 0, owner, ttlMs });
+  const row = { storageKey, sizeBytes: sizeBytes ?? 0, owner, ttlMs };
+  await (options.announce?.(row) ?? insertUpload(prisma, row));
   const upload = await context.store.openUpload(storageKey, sizeBytes ?? null);
   return new BlobIngest(context, options, storageKey, upload);
 }

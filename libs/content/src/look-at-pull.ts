@@ -3,8 +3,8 @@ import { type Database, type PullProgress, pullProgress } from '@entrepot/databa
 const endStates = new Set<PullProgress['state']>(['done', 'failed', 'cancelled']);
 /** Signals are only hints; a look costs one query. */
 const lookAnywayMs = 2_000;
-/** Progress of many blobs comes in bursts; two looks are at least so far apart. */
-const burstMs = 20;
+/** Progress of many blobs comes in bursts; two looks are at least so far apart, but for the last. */
+const burstMs = 100;
 
 /** Whether a pull goes on no more. */
 export function hasEnded(progress: Pick<PullProgress, 'state'>): boolean {
@@ -21,6 +21,7 @@ export async function* lookAtPull(
   { signal, afterEventId = 0 }: { signal: AbortSignal; afterEventId?: number },
 ): AsyncGenerator<PullProgress> {
   const changes = signals.watch(`pull:${pullId}`);
+  const end = signals.watch(`pull-end:${pullId}`);
   let lastEventId = afterEventId;
   try {
     while (!signal.aborted) {
@@ -31,14 +32,10 @@ export async function* lookAtPull(
       yield progress;
       if (hasEnded(progress)) return;
       await changes.wait({ timeoutMs: lookAnywayMs, signal });
-      await pauseUntil(lookedAtMs + burstMs);
+      await end.wait({ timeoutMs: Math.max(lookedAtMs + burstMs - performance.now(), 0), signal });
     }
   } finally {
     changes.close();
+    end.close();
   }
-}
-
-async function pauseUntil(timeMs: number): Promise<void> {
-  const waitMs = timeMs - performance.now();
-  if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
 }

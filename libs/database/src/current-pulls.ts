@@ -39,6 +39,7 @@ export async function finishCurrentPull(tx: Tx, pullId: string, pull: ResolvedPu
       insert into event (type, action, actor_id, attributes)
         select 'image', 'pull', ${pull.eventActor}, i.labels || jsonb_build_object('name', ${pull.eventName}::text)
           from ended join image i on i.id = ended.image_id)
-    select pg_notify('entrepot', 'pull:' || id)::text, pg_notify('entrepot', 'event')::text from ended`;
+    select pg_notify('entrepot', 'pull:' || id)::text, pg_notify('entrepot', 'pull-end:' || id)::text,
+           pg_notify('entrepot', 'event')::text from ended`;
   return rows.length === 1;
 }

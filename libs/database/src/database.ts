@@ -1,6 +1,8 @@
 import { PrismaPg } from '@prisma/adapter-pg';
+import type { ClientBase } from 'pg';
 import { PrismaClient } from './generated/client.js';
 import { openSignals, type Signals } from './signals.js';
+import { statementNames } from './statement-name.js';
 import { runTransaction, type Tx } from './transaction.js';
 
 /** One pool and one LISTEN connection of this process. */
@@ -62,9 +64,15 @@ function openAdapter(url: string, applicationName: string, max: number): PrismaP
       application_name: applicationName,
       connectionTimeoutMillis: 10_000,
       idleTimeoutMillis: 60_000,
+      onConnect: readCommitted,
     },
-    { onPoolError: ignoreIdleError, onConnectionError: ignoreIdleError },
+    { onPoolError: ignoreIdleError, onConnectionError: ignoreIdleError, statementNameGenerator: statementNames() },
   );
+}
+
+/** What a server or role was told otherwise does not matter here; said once, not in each transaction. */
+async function readCommitted(client: ClientBase): Promise<void> {
+  await client.query("set default_transaction_isolation to 'read committed'");
 }
 
 /** A connection that breaks while idle leaves the pool by itself; the next query gets a new one. */

@@ -94,16 +94,21 @@ async function selectPull(tx: Tx, pullId: string, lock: Prisma.Sql): Promise<Pul
   return row;
 }
 
-/** Locks the pulls that wait for these blobs, and says for which. */
-export async function lockWaitingPulls(
-  tx: Tx,
-  digests: readonly Digest[],
-): Promise<{ pullId: string; digest: Digest }[]> {
-  return await tx.$queryRaw<{ pullId: string; digest: Digest }[]>`
-    select p.id::text as "pullId", b.blob_digest as digest
-      from pull_blob b join pull p on p.id = b.pull_id
-     where b.blob_digest = any(${[...digests]}::text[]) and p.state = 'fetching'
-     order by p.id, b.blob_digest for no key update of p`;
+/** Locks the pulls that wait for these blobs, which the caller holds, and gives each its leases. Returns the pulls. */
+export async function leaseForWaitingPulls(tx: Tx, digests: readonly Digest[], ttlMs: number): Promise<string[]> {
+  const rows = await tx.$queryRaw<{ id: string }[]>`
+    with waiting as (
+      select p.id, b.blob_digest as digest
+        from pull_blob b join pull p on p.id = b.pull_id
+       where b.blob_digest = any(${[...digests]}::text[]) and p.state = 'fetching'
+       order by p.id, b.blob_digest for no key update of p),
+    leased as (
+      insert into blob_lease (blob_digest, owner, expires_at)
+        select digest, 'pull:' || id, ${afterMs(ttlMs)} from waiting order by digest, id
+        on conflict (blob_digest, owner) do update
+          set expires_at = greatest(blob_lease.expires_at, excluded.expires_at))
+    select distinct id::text from waiting`;
+  return rows.map((row) => row.id);
 }
 
 /** Of these locked pulls, those that have a lease on every blob become `publishing`; everybody who watches is told. */
@@ -146,7 +151,8 @@ export async function finishPull(
       returning id),
     manifests as (delete from pull_manifest m using ended where m.pull_id = ended.id),
     leases as (delete from blob_lease l using ended where l.owner = 'pull:' || ended.id),
-    told as (select pg_notify('entrepot', 'pull:' || id)::text from ended)
+    told as (
+      select pg_notify('entrepot', 'pull:' || id)::text, pg_notify('entrepot', 'pull-end:' || id)::text from ended)
     select count(*)::int as ended from told`;
   return row?.ended === 1;
 }

@@ -7,12 +7,12 @@ const maxTries = 6;
 const retried = new Set(['40001', '40P01', 'P2034']);
 
 /**
- * One read-committed transaction, run again after a deadlock or a serialization conflict, with jitter.
+ * One transaction, read committed as every connection is, run again after a deadlock or a serialization conflict, with jitter.
  */
 export async function runTransaction<T>(prisma: PrismaClient, fn: (tx: Tx) => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await prisma.$transaction(fn, { isolationLevel: 'ReadCommitted', maxWait: 20_000, timeout: 60_000 });
+      return await prisma.$transaction(fn, { maxWait: 20_000, timeout: 60_000 });
     } catch (error) {
       if (attempt === maxTries || !retried.has(sqlState(error))) throw error;
       await new Promise((resolve) => setTimeout(resolve, Math.random() * 20 * 2 ** attempt));

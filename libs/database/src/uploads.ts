@@ -1,3 +1,4 @@
+import type { FetchKey } from './blob-fetches.js';
 import { afterMs } from './database-time.js';
 import { jsonbText } from './jsonb-text.js';
 import type { Tx } from './transaction.js';
@@ -16,6 +17,22 @@ export async function insertUpload(
   await tx.$executeRaw`
     insert into upload (storage_key, size_bytes, owner, expires_at)
     values (${upload.storageKey}, ${upload.sizeBytes}::bigint, ${upload.owner}, ${afterMs(upload.ttlMs)})`;
+}
+
+/** The same for the owner of a fetch, which notes under which key it writes. False when the fetch is not its any more. */
+export async function insertFetchUpload(
+  tx: Tx,
+  key: FetchKey,
+  upload: { storageKey: string; sizeBytes: number; owner: string; ttlMs: number },
+): Promise<boolean> {
+  const count = await tx.$executeRaw`
+    with ours as (
+      update blob_fetch set storage_key = ${upload.storageKey}
+       where digest = ${key.digest} and epoch = ${key.epoch} and owner = ${key.owner} and state = 'running'
+      returning storage_key)
+    insert into upload (storage_key, size_bytes, owner, expires_at)
+      select storage_key, ${upload.sizeBytes}::bigint, ${upload.owner}, ${afterMs(upload.ttlMs)} from ours`;
+  return count === 1;
 }
 
 /** Makes an upload ours, whoever had it. Null when it expired or has kept nothing. */

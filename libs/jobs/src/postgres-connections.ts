@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { Socket } from 'node:net';
 import { ConnectionClosedError, DEFAULT_SCHEMA, type PgPool, type PgQueryResult } from 'bullmq';
 import pg from 'pg';
@@ -13,6 +14,7 @@ const maxConnections = 4;
 export class PostgresConnections implements PgPool {
   readonly #pool: pg.Pool;
   readonly #sockets = new Set<Socket>();
+  readonly #names = new Map<string, string>();
   readonly #config: pg.ClientConfig;
 
   constructor(
@@ -40,12 +42,23 @@ export class PostgresConnections implements PgPool {
 
   async query<R>(text: string, parameters?: readonly unknown[]): Promise<PgQueryResult<R>> {
     try {
-      return await this.#pool.query<R & pg.QueryResultRow>(text, parameters as unknown[]);
+      return await this.#pool.query<R & pg.QueryResultRow>({
+        name: this.#nameOf(text),
+        text,
+        values: parameters as unknown[],
+      });
     } catch (error) {
       if (isForBullMq(error)) throw error;
       this.report(error);
       throw new ConnectionClosedError(error instanceof Error ? error.message : String(error), error as Error);
     }
+  }
+
+  /** BullMQ has some fifty statements; under a name each connection parses and plans them once. */
+  #nameOf(text: string): string {
+    const name = this.#names.get(text) ?? `j${createHash('sha256').update(text).digest('hex').slice(0, 40)}`;
+    this.#names.set(text, name);
+    return name;
   }
 
   /** A connection outside the pool, for listening; the caller ends it. */
