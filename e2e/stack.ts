@@ -197,7 +197,7 @@ function openProbe(): Promise<{ port: number; close(): Promise<void> }> {
 }
 
 async function waitUntilReady(url: string): Promise<void> {
-  const deadline = Date.now() + 20_000;
+  const deadline = Date.now() + 90_000;
   for (;;) {
     const answer = await fetch(url, { signal: AbortSignal.timeout(2_000) }).catch(() => null);
     await answer?.body?.cancel();

@@ -4,6 +4,7 @@ import { openDatabase } from '@entrepot/database';
 import { openQueue } from '@entrepot/jobs';
 import { createHealth, createLogger, createMetrics, type Logger } from '@entrepot/observability';
 import { createArchiver } from './archiver.js';
+import { currentCaller } from './caller.js';
 import { openLayerReader } from './layer-thread.js';
 import type { ArchiverParts } from './providers.js';
 import { startWork } from './work.js';
@@ -29,7 +30,7 @@ async function run(config: ServiceConfig): Promise<void> {
 }
 
 function openParts(config: ServiceConfig, logger: Logger): ArchiverParts {
-  const database = openDatabase(config.databaseUrl, { applicationName: 'entrepot archiver' });
+  const database = openDatabase(config.databaseUrl, { applicationName: 'entrepot archiver', caller: currentCaller });
   const queue = openQueue(config.queueUrl, {
     onError: (error, leftOut) => logger.warn({ err: error, leftOut }, 'queue trouble'),
   });
@@ -46,6 +47,7 @@ function openParts(config: ServiceConfig, logger: Logger): ArchiverParts {
     metrics: createMetrics('archiver'),
     internalSecret: config.internalSecret,
     collectAfterMs: config.collectAfterMs,
+    reach: config.loadPrivate ? 'loopback' : 'public',
   };
 }
 

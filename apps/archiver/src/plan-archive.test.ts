@@ -25,7 +25,7 @@ describe('planning an archive', () => {
   /** Plans and says what came of it: the tags in the archive and how many blobs, or why not. */
   async function plan(names: string[], platform: string | null = null) {
     const { database } = lab.context;
-    const archiveId = await insertArchive(database.prisma, { names, platform }, 60_000);
+    const archiveId = await insertArchive(database.prisma, { request: { names, platform }, ttlMs: 60_000 });
     await planArchive({ database, logger }, { archiveId });
     const row = await findArchive(database.prisma, archiveId);
     if (row?.state === 'failed') return row.error;

@@ -1,5 +1,6 @@
 import { encodePlan, planBlobs, planArchive as planSegments } from '@entrepot/archive';
 import {
+  type ArchiveRow,
   archiveOwner,
   type Database,
   failArchive,
@@ -18,8 +19,8 @@ export interface PlanParts {
   logger: Logger;
 }
 
-/** How long the blobs are kept for whoever asked; the service that streams them renews. */
-const leaseMs = 90_000;
+/** How long the blobs are kept at least for whoever asked; the service that streams them renews. */
+const leastLeaseMs = 90_000;
 
 /** Plans one archive from the database alone, and keeps its blobs. A no-op when it was planned or given up. */
 export async function planArchive(
@@ -29,7 +30,7 @@ export async function planArchive(
   const archive = await findArchive(database.prisma, archiveId);
   if (archive?.state !== 'queued') return;
   try {
-    await database.transaction((tx) => planInside(tx, archiveId, wishOf(archive.request)));
+    await database.transaction((tx) => planInside(tx, archive));
   } catch (error) {
     if (!isCodedError(error) || error.retryable) throw error;
     logger.info({ archiveId, err: error }, 'archive cannot be planned');
@@ -37,11 +38,11 @@ export async function planArchive(
   }
 }
 
-async function planInside(tx: Tx, archiveId: string, wish: SaveWish): Promise<void> {
-  const { images, imageIds } = await gatherImages(tx, wish);
+async function planInside(tx: Tx, { id: archiveId, request, leftMs }: ArchiveRow): Promise<void> {
+  const { images, imageIds } = await gatherImages(tx, wishOf(request));
   const plan = planSegments(images);
   const blobs = planBlobs(plan);
-  const kept = await leaseBlobs(tx, archiveOwner(archiveId), blobs, leaseMs);
+  const kept = await leaseBlobs(tx, archiveOwner(archiveId), blobs, Math.max(leftMs, leastLeaseMs));
   if (kept.length < new Set(blobs).size) throw new ContentMovedError(archiveId);
   const { sizeBytes, etag } = plan;
   await saveArchivePlan(tx, archiveId, { plan: { archive: encodePlan(plan), imageIds }, sizeBytes, etag });

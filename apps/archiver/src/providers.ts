@@ -1,6 +1,7 @@
 import type { ContentContext } from '@entrepot/content';
 import type { JobQueue } from '@entrepot/jobs';
 import type { Health, Logger, Metrics } from '@entrepot/observability';
+import type { Reach } from '@entrepot/registry-client';
 import type { Provider } from '@nestjs/common';
 import { LayerStacks } from './insides/layer-stacks.js';
 import type { LayerReader } from './layer-thread.js';
@@ -25,6 +26,8 @@ export interface ArchiverParts {
   metrics: Metrics;
   /** What catalog shows to be let in. */
   internalSecret: string;
+  /** How near to us a URL may lead that a client wants to have loaded. */
+  reach: Reach;
   /** How long content outlives its last reference. */
   collectAfterMs: number;
 }

@@ -1,5 +1,6 @@
 import {
   deleteOldEvents,
+  deleteOldKeys,
   listQueuedArchives,
   listUnanalysedLayers,
   listUnlistedLayers,
@@ -13,15 +14,21 @@ const batch = 500;
 const analysisOverdueMs = 15_000;
 const wantedOverdueMs = 2_000;
 const keepEventsMs = 7 * 24 * 60 * 60_000;
+const keepKeysMs = 24 * 60 * 60_000;
 
 /** Asks again for what the database says is due, whether its job was lost or only waits. */
 export async function sweep({ content, queue }: Pick<ArchiverParts, 'content' | 'queue'>): Promise<void> {
   const { prisma } = content.database;
-  const archives = await listQueuedArchives(prisma, batch);
-  await queue.enqueueMany(
-    jobCatalogue.planArchive,
-    archives.map((archiveId) => ({ archiveId })),
-  );
+  for (const [kind, job] of [
+    ['save', jobCatalogue.planArchive],
+    ['load', jobCatalogue.loadArchive],
+  ] as const) {
+    const archives = await listQueuedArchives(prisma, kind, batch);
+    await queue.enqueueMany(
+      job,
+      archives.map((archiveId) => ({ archiveId })),
+    );
+  }
   const layers = await listUnanalysedLayers(prisma, { storedForMs: analysisOverdueMs, limit: batch });
   await queue.enqueueMany(
     jobCatalogue.analyseLayer,
@@ -42,4 +49,5 @@ export async function sweep({ content, queue }: Pick<ArchiverParts, 'content' | 
 /** Forgets what happened long ago. */
 export async function forget({ content }: Pick<ArchiverParts, 'content'>): Promise<void> {
   await deleteOldEvents(content.database.prisma, keepEventsMs);
+  await deleteOldKeys(content.database.prisma, keepKeysMs);
 }

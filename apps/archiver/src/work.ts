@@ -2,12 +2,14 @@ import { jobCatalogue } from '@entrepot/jobs';
 import { analyseLayer } from './analyse-layer.js';
 import { collect } from './collect/collect.js';
 import { listLayerFiles } from './list-layer-files.js';
+import { loadFromUrl } from './load/load-from-url.js';
 import { startPeriodic } from './periodic.js';
 import { planArchive } from './plan-archive.js';
 import type { ArchiverParts } from './providers.js';
 import { forget, sweep } from './sweep.js';
 
 const plansAtOnce = 4;
+const loadsAtOnce = 2;
 const collectEveryMs = 5_000;
 const sweepEveryMs = 5_000;
 const forgetEveryMs = 10 * 60_000;
@@ -25,6 +27,9 @@ export function startWork(parts: ArchiverParts): ArchiverWork {
   const workers = [
     queue.work(jobCatalogue.planArchive, (payload) => planArchive({ database, logger }, payload), {
       concurrency: plansAtOnce,
+    }),
+    queue.work(jobCatalogue.loadArchive, (payload, job) => loadFromUrl(parts, payload, job), {
+      concurrency: loadsAtOnce,
     }),
     queue.work(jobCatalogue.analyseLayer, (payload, job) => analyseLayer({ content, layers, logger }, payload, job)),
     queue.work(jobCatalogue.analyseLayerNow, (payload, job) =>

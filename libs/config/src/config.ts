@@ -45,6 +45,8 @@ export interface Config {
   registries: readonly RegistryConfig[];
   /** ENTREPOT_BLOB_CAPACITY: what the store may hold; unset = whatever the filesystem has. */
   blobCapacityBytes?: number;
+  /** ENTREPOT_LOAD_PRIVATE: archives may be loaded from private networks and from this machine too. */
+  loadPrivate: boolean;
   /** ENTREPOT_COLLECT_AFTER. */
   collectAfterMs: number;
   /** ENTREPOT_LOG_LEVEL. */

@@ -96,6 +96,7 @@ describe('loadConfig', () => {
     ['ENTREPOT_PULLERS', '1.5'],
     ['ENTREPOT_ARCHIVERS', '65'],
     ['ENTREPOT_AUTH', 'maybe'],
+    ['ENTREPOT_LOAD_PRIVATE', 'maybe'],
     ['ENTREPOT_ADMIN_TOKEN', 'hunter2'],
     ['ENTREPOT_TLS_CLIENT_ROLE', 'root'],
     ['ENTREPOT_ARCHIVER_URLS', 'archiver:7402'],

@@ -58,6 +58,7 @@ function toConfig(values: Values, file: RegistriesFile, tls: TlsConfig | undefin
     internalSecret: values.ENTREPOT_INTERNAL_SECRET ?? deriveSecret(values.ENTREPOT_SECRET_KEY),
     registries: file.registries,
     blobCapacityBytes: values.ENTREPOT_BLOB_CAPACITY,
+    loadPrivate: values.ENTREPOT_LOAD_PRIVATE,
     collectAfterMs: values.ENTREPOT_COLLECT_AFTER,
     logLevel: values.ENTREPOT_LOG_LEVEL,
     pullers: values.ENTREPOT_PULLERS,

@@ -37,6 +37,9 @@ export function count(most: number) {
   });
 }
 
+/** `1`, `true`, `yes`, `on` or their opposites. */
+export const flag = text('1 or 0', (value) => flags[value.toLowerCase()]);
+
 /** 32 bytes as 64 hexadecimal digits or as base64, of either alphabet. */
 export const key = text('32 bytes in base64 or hex, as `openssl rand -base64 32` prints them', (value) => {
   if (/^[0-9a-f]{64}$/i.test(value)) return Buffer.from(value, 'hex');
@@ -74,6 +77,11 @@ export function isLoopback(host: string): boolean {
 
 const unitsBytes: Record<string, number> = { B: 1, KB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12 };
 const unitsMs: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+const flags: Record<string, boolean> = {
+  ...{ 1: true, true: true, yes: true, on: true },
+  ...{ 0: false, false: false, no: false, off: false },
+};
 
 function parseListenAddress(value: string): ListenAddress | undefined {
   const [, bracketed, plain, digits] = /^(?:(?:\[([^\]]*)\]|([^:[\]]*)):)?(\d{1,5})$/.exec(value) ?? [];

@@ -29,7 +29,8 @@ export const variables = z.object({
   ENTREPOT_ARCHIVER_URLS: values.serverUrls.default([]),
   ENTREPOT_ARCHIVER_LISTEN: values.listenAddress.optional(),
   ENTREPOT_HEALTH_LISTEN: values.listenAddress.optional(),
-  // Upstream registries.
+  // What comes from elsewhere.
+  ENTREPOT_LOAD_PRIVATE: values.flag.default(false),
   ENTREPOT_REGISTRIES: z.string().optional(),
 });
 

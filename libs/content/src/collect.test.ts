@@ -103,7 +103,7 @@ describe('the collection', () => {
     const digest = await store('layer', 'x');
     await releaseLeases(lab.context, 'x');
     const { prisma } = lab.context.database;
-    const archiveId = await insertArchive(prisma, { names: ['a'] }, 60_000);
+    const archiveId = await insertArchive(prisma, { request: { names: ['a'] }, ttlMs: 60_000 });
     await leaseBlobs(lab.context, `archive:${archiveId}`, [digest], 60_000);
     expect(await keepArchive(prisma, archiveId, hour)).toBe(true);
     expect(await collectOnce(lab.context, { collectAfterMs: 0 })).toMatchObject({ released: 0, deletedObjects: 1 });

@@ -23,15 +23,21 @@ export {
 } from './archive-facts.js';
 export {
   type ArchiveRow,
+  type ArchiveState,
   archiveOwner,
   deleteArchive,
   expireArchives,
   failArchive,
   findArchive,
+  finishLoad,
   insertArchive,
   keepArchive,
+  listArchives,
   listQueuedArchives,
+  type NewArchive,
+  reportLoad,
   saveArchivePlan,
+  takeLoad,
 } from './archives.js';
 export {
   type BacklogBatch,

@@ -5,7 +5,7 @@ import { defineJob } from './define-job.js';
 
 const id = randomUUID();
 const digest = `sha256:${'ab'.repeat(32)}` as const;
-const { resolvePull, fetchBlob, publishPull, planArchive, analyseLayer, collect } = jobCatalogue;
+const { resolvePull, fetchBlob, publishPull, planArchive, loadArchive, analyseLayer, collect } = jobCatalogue;
 
 describe('the job catalogue', () => {
   it('gives every job another name', () => {
@@ -18,6 +18,7 @@ describe('the job catalogue', () => {
     ['fetch-blob', fetchBlob.jobId({ digest }), `fetch-sha256-${'ab'.repeat(32)}`],
     ['publish-pull', publishPull.jobId({ pullId: id }), `publish-${id}`],
     ['plan-archive', planArchive.jobId({ archiveId: id }), `plan-${id}`],
+    ['load-archive', loadArchive.jobId({ archiveId: id }), `load-${id}`],
     ['analyse-layer', analyseLayer.jobId({ digest }), `analyse-sha256-${'ab'.repeat(32)}`],
     ['collect', collect.jobId({}), 'collect'],
   ])('%s has an id without a colon', (_name, jobId, expected) => {

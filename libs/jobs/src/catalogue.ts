@@ -4,6 +4,7 @@ import { collect } from './collect.js';
 import { fetchBatchBlob } from './fetch-batch-blob.js';
 import { fetchBlob } from './fetch-blob.js';
 import { listLayerFiles } from './list-layer-files.js';
+import { loadArchive } from './load-archive.js';
 import { planArchive } from './plan-archive.js';
 import { planBatch } from './plan-batch.js';
 import { publishPull } from './publish-pull.js';
@@ -17,6 +18,7 @@ export const jobCatalogue = {
   publishPull,
   planBatch,
   planArchive,
+  loadArchive,
   analyseLayer,
   analyseLayerNow,
   listLayerFiles,

@@ -16,6 +16,7 @@ export type {
   WorkOptions,
 } from './job-queue.js';
 export { listLayerFiles } from './list-layer-files.js';
+export { loadArchive } from './load-archive.js';
 export { migrateQueue, openQueue, type QueueOptions } from './open-queue.js';
 export { planArchive } from './plan-archive.js';
 export { planBatch } from './plan-batch.js';

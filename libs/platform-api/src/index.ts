@@ -1,4 +1,14 @@
 export {
+  deleteArchive,
+  downloadArchive,
+  followArchive,
+  getArchive,
+  listArchives,
+  loadFromUrl,
+  saveArchive,
+  uploadArchive,
+} from './archives.js';
+export {
   type BatchRequest,
   batchRequest,
   cancelBatch,

@@ -12,6 +12,8 @@ export {
   RegistryUnreachableError,
   RepositoryUnknownError,
 } from './errors.js';
+export { type Reach, UnsafeHopError } from './hop-safety.js';
+export { DownloadError, type DownloadRequest, type OpenDownload, openDownload } from './open-download.js';
 export { parseRegistryAuth } from './registry-auth.js';
 export {
   type DownloadOptions,

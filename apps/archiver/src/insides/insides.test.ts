@@ -45,7 +45,13 @@ describe('questions about layers', () => {
     lab = await openContentLab();
     app = await createArchiver({
       ...{ content: lab.context, queue, layers: reader, urgentLayers: reader, logger },
-      ...{ health: createHealth(), metrics: createMetrics('test'), internalSecret: 'inside', collectAfterMs: 0 },
+      ...{
+        health: createHealth(),
+        metrics: createMetrics('test'),
+        internalSecret: 'inside',
+        collectAfterMs: 0,
+        reach: 'public',
+      },
     });
     await app.listen(0, '127.0.0.1');
     const base = [

@@ -59,7 +59,7 @@ describe('loading an archive', () => {
   /** What `docker save` of these names gives, by way of plan and store. */
   async function save(...names: string[]): Promise<Buffer> {
     const { database } = lab.context;
-    const archiveId = await insertArchive(database.prisma, { names, platform: null }, 60_000);
+    const archiveId = await insertArchive(database.prisma, { request: { names, platform: null }, ttlMs: 60_000 });
     await planArchive({ database, logger }, { archiveId });
     const row = await findArchive(database.prisma, archiveId);
     return readPlan(decodePlan((row?.plan as { archive: unknown } | undefined)?.archive));

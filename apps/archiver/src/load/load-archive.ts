@@ -28,7 +28,7 @@ import {
 import { analyseLayer, type JobQueue, publishPull } from '@entrepot/jobs';
 import type { Logger } from '@entrepot/observability';
 import { type Digest, maxImageConfigBytes, type Platform, parseReference, repositoryName } from '@entrepot/oci';
-import { type LoadMessage, loadedMessages, progressMessages } from './load-messages.js';
+import { type LoadMessage, loadedMessages, loadedNames, progressMessages } from './load-messages.js';
 import { LoadSink } from './load-sink.js';
 import { chooseLoadable } from './loadable-image.js';
 
@@ -51,11 +51,11 @@ const analysisDelayMs = 2_000;
 
 /**
  * Reads an archive in one pass and publishes its images in one transaction: all of them or none. Nothing of an archive
- * that fails is seen by anybody.
+ * that fails is seen by anybody. Gives back what was loaded: tags, or ids where there is none.
  *
  * @throws {InvalidArchiveError} @throws {NotLoadableError}
  */
-export async function loadArchive(parts: LoadParts, source: Readable, options: LoadOptions): Promise<void> {
+export async function loadArchive(parts: LoadParts, source: Readable, options: LoadOptions): Promise<string[]> {
   const sink = new LoadSink(parts.content, options.quiet ? undefined : progressMessages(options.say));
   let published: readonly StoredObject[] = [];
   try {
@@ -68,6 +68,7 @@ export async function loadArchive(parts: LoadParts, source: Readable, options: L
     await lookInto(parts, images, duePulls).catch((error: unknown) =>
       parts.logger.warn({ err: error }, 'left to the next sweep'),
     );
+    return loadedNames(images, results);
   } finally {
     await sink.close(published);
   }

@@ -40,6 +40,15 @@ export function loadedMessages(images: readonly PublishedImage[], results: reado
   });
 }
 
+/** What was loaded: images by their tags, or by their id when they have none. */
+export function loadedNames(images: readonly PublishedImage[], results: readonly PublishResult[]): string[] {
+  return images.flatMap(({ names }, index) =>
+    names.length === 0
+      ? [(results[index] as PublishResult).imageId]
+      : names.map(({ repository, tag }) => familiarReference(parseReference(`${repository}:${tag}`))),
+  );
+}
+
 /** A failure inside the stream; without `errorDetail` the docker command would end as if all were well. */
 export function errorMessage(error: unknown): LoadMessage {
   const { message, dockerMessage = message } = error as Error & { dockerMessage?: string };

@@ -52,7 +52,7 @@ export class ArchiveService {
    * @throws {EngineError} a name is unknown, or nobody plans
    */
   async plan(request: SaveRequest, signal: AbortSignal): Promise<PlannedArchive> {
-    const id = await insertArchive(this.database.prisma, request, planWithinMs + leaseMs);
+    const id = await insertArchive(this.database.prisma, { request, ttlMs: planWithinMs + leaseMs });
     try {
       const row = await this.#waitForPlan(id, signal);
       if (row.state === 'failed')
@@ -62,6 +62,15 @@ export class ArchiveService {
     } catch (error) {
       await this.release(id);
       throw error;
+    }
+  }
+
+  /** As `read`, and lets go of the archive at the end. */
+  async *readOnce(archive: PlannedArchive, range: ByteRange | null, signal: AbortSignal): AsyncGenerator<Buffer> {
+    try {
+      yield* this.read(archive, range, signal);
+    } finally {
+      await this.release(archive.id);
     }
   }
 
@@ -92,7 +101,6 @@ export class ArchiveService {
       if (range === null) await this.#recordSave(imageIds);
     } finally {
       clearInterval(renewal);
-      await this.release(id);
     }
   }
 
@@ -126,6 +134,6 @@ export class ArchiveService {
       actorId: id,
       attributes: { name: id },
     }));
-    await insertEvents(this.database.prisma, events);
+    await this.database.transaction((tx) => insertEvents(tx, events));
   }
 }

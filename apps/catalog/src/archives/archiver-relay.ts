@@ -5,6 +5,7 @@ import { errorMessage } from '@entrepot/content';
 import type { Logger } from '@entrepot/observability';
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { Agent, type Dispatcher } from 'undici';
+import { currentCaller } from '../access/caller.js';
 import { EngineError } from '../docker-engine/engine-error.js';
 import { CONFIG, LOGGER } from '../providers.js';
 
@@ -61,7 +62,7 @@ export class ArchiverRelay implements OnApplicationShutdown {
     const urls = this.#inTurn();
     for (const [index, url] of urls.entries()) {
       try {
-        return await accepted(await this.#ask(url, request, signal));
+        return await accepted(await this.#ask(url, request, signal), request.method);
       } catch (error) {
         if (error instanceof EngineError) throw error;
         const { code } = error as NodeJS.ErrnoException;
@@ -78,10 +79,13 @@ export class ArchiverRelay implements OnApplicationShutdown {
   }
 
   #ask(url: string, { method, path, headers, upload }: RelayedRequest, signal: AbortSignal) {
-    const authorization = `Bearer ${this.config.internalSecret}`;
+    const own = {
+      authorization: `Bearer ${this.config.internalSecret}`,
+      'x-entrepot-caller': encodeURIComponent(currentCaller() ?? ''),
+    };
     // Read through an iterator, so that an answer before the end of the body does not cut the client's connection.
     const body = upload && Readable.from(upload.iterator({ destroyOnReturn: false }));
-    return this.#agent.request({ origin: url, path, method, headers: { ...headers, authorization }, body, signal });
+    return this.#agent.request({ origin: url, path, method, headers: { ...headers, ...own }, body, signal });
   }
 
   #inTurn(): readonly string[] {
@@ -92,7 +96,10 @@ export class ArchiverRelay implements OnApplicationShutdown {
 }
 
 /** A refusal that is written for the client carries `message`, as the Engine API has it. */
-async function accepted(answer: Dispatcher.ResponseData): Promise<Dispatcher.ResponseData> {
+async function accepted(
+  answer: Dispatcher.ResponseData,
+  method: RelayedRequest['method'],
+): Promise<Dispatcher.ResponseData> {
   const { statusCode, body } = answer;
   if (statusCode < 300) return answer;
   let text = '';
@@ -100,7 +107,7 @@ async function accepted(answer: Dispatcher.ResponseData): Promise<Dispatcher.Res
   const message = messageIn(text);
   if (message !== null) throw new EngineError(statusCode, message);
   // The answer to HEAD has no body, and its status says all.
-  if (text === '') throw new EngineError(statusCode, `the archiver answered ${statusCode}`);
+  if (method === 'HEAD') throw new EngineError(statusCode, `the archiver answered ${statusCode}`);
   throw new EngineError(502, `the archiver answered ${statusCode}: ${text.slice(0, 500)}`);
 }
 

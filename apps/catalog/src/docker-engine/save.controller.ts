@@ -1,8 +1,8 @@
 import { Readable } from 'node:stream';
 import { Controller, Get, Head, Param, Query, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { ArchiveService, type PlannedArchive } from '../archives/archive-service.js';
-import { type ByteRange, parseRange } from '../archives/http-range.js';
+import { ArchiveService } from '../archives/archive-service.js';
+import { openArchive, openDownload } from '../archives/open-download.js';
 import { parseSaveRequest, type SaveQuery, type SaveRequest } from '../archives/save-request.js';
 import { closedSignal } from './message-stream.js';
 
@@ -15,7 +15,8 @@ export class SaveController {
   async describe(@Query() query: SaveQuery, @Res() reply: FastifyReply): Promise<void> {
     const archive = await this.archives.plan(parseSaveRequest(query), closedSignal(reply));
     await this.archives.release(archive.id);
-    await openAnswer(reply, archive, null).send();
+    openArchive(reply, archive.plan, null);
+    await reply.send();
   }
 
   @Get('get')
@@ -33,29 +34,16 @@ export class SaveController {
     await this.#send(parseSaveRequest(query, name), request, reply);
   }
 
-  async #send(wanted: SaveRequest, { headers }: FastifyRequest, reply: FastifyReply): Promise<void> {
+  async #send(wanted: SaveRequest, request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const closed = closedSignal(reply);
     const archive = await this.archives.plan(wanted, closed);
-    const { sizeBytes, etag } = archive.plan;
-    const range = parseRange({ range: headers.range, ifRange: headers['if-range'] as string }, sizeBytes, `"${etag}"`);
-    if (range === 'unsatisfiable') {
+    const range = openDownload(request, reply, archive.plan);
+    if (range === 'unsatisfiable' || range === 'unchanged') {
       await this.archives.release(archive.id);
-      await reply.code(416).header('content-range', `bytes */${sizeBytes}`).send();
+      await reply.send();
       return;
     }
     // An error after the first byte cuts the connection: nothing else tells a client that its file is not whole.
-    void openAnswer(reply, archive, range).send(Readable.from(this.archives.read(archive, range, closed)));
+    void reply.send(Readable.from(this.archives.readOnce(archive, range, closed)));
   }
-}
-
-function openAnswer(reply: FastifyReply, { plan }: PlannedArchive, range: ByteRange | null): FastifyReply {
-  const { fromByte, toByte } = range ?? { fromByte: 0, toByte: plan.sizeBytes };
-  void reply.code(range ? 206 : 200).headers({
-    'content-type': 'application/x-tar',
-    'content-length': toByte - fromByte,
-    'accept-ranges': 'bytes',
-    etag: `"${plan.etag}"`,
-  });
-  if (range) void reply.header('content-range', `bytes ${fromByte}-${toByte - 1}/${plan.sizeBytes}`);
-  return reply;
 }

@@ -1,3 +1,4 @@
+import { ArchivesController } from './archives.controller.js';
 import { BatchesController } from './batches.controller.js';
 import { EconomicsController } from './economics.controller.js';
 import { PlatformEventsController } from './events.controller.js';
@@ -23,6 +24,7 @@ export const platformControllers = [
   PlatformPullsController,
   BatchesController,
   PlatformSearchController,
+  ArchivesController,
   PlatformEventsController,
   RegistriesController,
   TokensController,

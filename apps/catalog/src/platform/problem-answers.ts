@@ -3,6 +3,7 @@ import { isCodedError } from '@entrepot/oci';
 import type { Problem } from '@entrepot/platform-api';
 import { RegistryError } from '@entrepot/registry-client';
 import { HttpException } from '@nestjs/common';
+import { EngineError } from '../docker-engine/engine-error.js';
 import { InsidesError } from '../insides/insides-relay.js';
 import { PlatformError } from './platform-error.js';
 
@@ -45,6 +46,12 @@ export function toProblem(error: unknown): ProblemAnswer {
   if (error instanceof InsidesError) {
     const { status, code, message: detail, retryable } = error;
     return { ...expected({ status, code, detail, retryable }), isFault: status === 500 };
+  }
+  // Said by what both APIs use.
+  if (error instanceof EngineError) {
+    const { status, message: detail } = error;
+    const code = status >= 500 ? 'UNAVAILABLE' : 'INVALID_REQUEST';
+    return expected({ status, code, detail, retryable: status === 503 });
   }
   if (error instanceof RegistryError) {
     return expected({ status: 502, code: error.code, detail: error.message, retryable: error.retryable });
