@@ -17,7 +17,7 @@ import {
   repositoryName,
 } from '@entrepot/oci';
 import { RegistryError, RegistryLimitedError } from '@entrepot/registry-client';
-import { chooseManifest } from './choose-manifest.js';
+import { chooseManifest, type FoundManifest } from './choose-manifest.js';
 import { PullDocuments } from './find-target.js';
 import { ManifestShelf, type ShelvedManifest } from './manifest-shelf.js';
 import type { PullerParts } from './parts.js';
@@ -62,6 +62,7 @@ export async function planBatch(
 class Round {
   readonly #shelf: SharedShelf;
   readonly #manifests: PlannedManifest[] = [];
+  readonly #targets = new Map<string, Promise<FoundManifest>>();
   /** Registries that refused or were not there in this round: nobody else asks them. */
   readonly #waiting = new Map<string, Outcome>();
 
@@ -102,6 +103,13 @@ class Round {
     }
   }
 
+  /** The platforms of one image are asked for together. */
+  #targetOf(reference: string, documents: PullDocuments): Promise<FoundManifest> {
+    const target = this.#targets.get(reference) ?? documents.target();
+    this.#targets.set(reference, target);
+    return target;
+  }
+
   async #resolve(item: QueuedItem): Promise<ResolvedItem> {
     const reference = parseReference(item.reference);
     let manifestRequests = 0;
@@ -116,7 +124,7 @@ class Round {
         this.#manifests.push(manifest);
       },
     });
-    const target = await documents.target();
+    const target = await this.#targetOf(item.reference, documents);
     const wanted = item.platform === null ? defaultPlatform : parsePlatform(item.platform);
     const { shown, image } = await chooseManifest(target, wanted, documents);
     checkSupported(image);
@@ -128,6 +136,7 @@ class Round {
       tag: byDigest ? null : (reference.tag ?? null),
       target: target.digest,
       shown,
+      platform: item.platform !== null,
       blobs: blobsOf(image),
       manifestRequests,
     };

@@ -18,6 +18,10 @@ export async function sweep({ content, queue }: PullerParts): Promise<void> {
     due.plan.map((batchId) => ({ batchId })),
   );
   await queue.enqueueMany(
+    jobCatalogue.runSchedule,
+    [...new Set(due.run)].map((runId) => ({ runId })),
+  );
+  await queue.enqueueMany(
     jobCatalogue.fetchBatchBlob,
     due.fetchForBatches.map((digest) => ({ digest })),
   );

@@ -6,11 +6,12 @@ import { planBatch } from './plan-batch.js';
 import { publishPull } from './publish-pull.js';
 import { startPump } from './pump.js';
 import { resolvePull } from './resolve-pull.js';
+import { runSchedule } from './run-schedule.js';
 import { sweep, tend } from './sweep.js';
 
 /** Blobs that are transferred at the same time, for people and for batches together. */
 export const transferSlots = 4;
-const concurrency = { resolve: 8, publish: 4, plan: 2 };
+const concurrency = { resolve: 8, publish: 4, plan: 2, schedules: 1 };
 const sweepEveryMs = 5_000;
 const tendEveryMs = 15_000;
 
@@ -35,6 +36,9 @@ export function startWork(parts: PullerParts): PullerWork {
     }),
     queue.work(jobCatalogue.planBatch, (payload, job) => planBatch(parts, payload, job), {
       concurrency: concurrency.plan,
+    }),
+    queue.work(jobCatalogue.runSchedule, (payload, job) => runSchedule(parts, payload, job), {
+      concurrency: concurrency.schedules,
     }),
     queue.work(jobCatalogue.publishPull, (payload) => publishPull(parts, payload), {
       concurrency: concurrency.publish,

@@ -29,6 +29,7 @@ export {
 } from './containers.js';
 export { type ContentContext, keepUploadMs, pullLeaseMs, pullOwner } from './context.js';
 export { type CreateImageOptions, createImage, type NewImage } from './create-image.js';
+export { InvalidCronError } from './cron.js';
 export { describeManifests, imageConfigOf, type PublishedManifest } from './describe-image.js';
 export { fetchCancelTopic, interactivePatienceMs } from './end-pull.js';
 export {
@@ -60,6 +61,7 @@ export { type Ingest, type IngestOptions, openIngest, type StoredObject } from '
 export { type LayerIndexIngest, openLayerIndex, openLayerIndexIngest } from './layer-index.js';
 export { leaseBlobs, releaseLeases, renewLeases } from './leasing.js';
 export { hasEnded, lookAtPull } from './look-at-pull.js';
+export { InvalidRuleError } from './mirror-rule.js';
 export {
   endPlanning,
   findManifestBytes,
@@ -99,6 +101,24 @@ export { openBlob, readBlob } from './read-blob.js';
 export { type Discrepancies, reconcile } from './reconcile.js';
 export { type NewTag, type RemoveOptions, removeImage, removeImages, tagImage } from './release.js';
 export { ImageConflictError, type ReleaseLine, type ReleaseReport } from './release-plan.js';
+export {
+  beginDueRuns,
+  changeSchedule,
+  createSchedule,
+  failRun,
+  getSchedule,
+  type ListedRepository,
+  parkRun,
+  RunEndedError,
+  removeSchedule,
+  runNow,
+  ScheduleBusyError,
+  ScheduleExistsError,
+  ScheduleNotFoundError,
+  type ScheduleRequest,
+  ScheduleTooLargeError,
+  startRun,
+} from './schedules.js';
 export { createSecretBox, type SecretBox, SecretBoxError } from './secret-box.js';
 export { startBatchItems, workerSilentMs } from './starting.js';
 export { type StoredLayer, type StoreLayerOptions, storeLayer } from './store-layer.js';

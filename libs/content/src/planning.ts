@@ -38,6 +38,8 @@ export interface ResolvedItem {
   tag: string | null;
   target: Digest;
   shown: Digest;
+  /** Whether a platform was asked for. */
+  platform: boolean;
   /** Config first; one that is named twice counts once. */
   blobs: readonly { digest: Digest; sizeBytes: number }[];
   manifestRequests: number;

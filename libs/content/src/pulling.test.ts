@@ -219,6 +219,7 @@ describe('a pull', () => {
       fetchForBatches: [],
       publish: [],
       plan: [],
+      run: [],
     });
   });
 

@@ -6,6 +6,7 @@ import {
   expirePlannedManifests,
   listDueFetches,
   listDuePulls,
+  listDueRuns,
   listImpatientPulls,
   listPlannedBlobs,
   listStalledPulls,
@@ -21,6 +22,7 @@ import { type ContentContext, pullLeaseMs } from './context.js';
 import { endPulls, interactivePatienceMs } from './end-pull.js';
 import { leaseOrQueue } from './lease-or-queue.js';
 import { cancelUnwatched } from './pulling.js';
+import { beginDueRuns } from './schedules.js';
 
 const batch = 500;
 const forgetPullsAfterMs = 24 * 60 * 60_000;
@@ -34,6 +36,8 @@ export interface DueWork {
   fetchForBatches: Digest[];
   publish: string[];
   plan: string[];
+  /** Runs of schedules. */
+  run: string[];
 }
 
 /** The next steps nobody has taken, whether their jobs were lost or only late. */
@@ -47,6 +51,7 @@ export async function findDueWork(context: ContentContext): Promise<DueWork> {
     fetch: fetches.filter(({ urgent }) => urgent).map(({ digest }) => digest),
     fetchForBatches: fetches.filter(({ urgent }) => !urgent).map(({ digest }) => digest),
     plan: await listUnplannedBatches(prisma, batch),
+    run: [...(await beginDueRuns(context)), ...(await listDueRuns(prisma, batch))],
   };
 }
 

@@ -86,6 +86,8 @@ export interface PlannedItem {
   tag: string | null;
   target: Digest;
   shown: Digest;
+  /** One was asked for: then it is enough that it is here beside the one that is shown. */
+  platform: boolean;
   layerCount: number;
   layersHere: number;
   totalBytes: number;
@@ -115,12 +117,14 @@ export async function saveItemPlans(
     with found as (
       select f.*, exists (
                select from repository r join tag t on t.repository_id = r.id
-                where r.name = f.repository and t.name = f.tag and t.target_digest = f.target and t.shown_digest = f.shown)
+                where r.name = f.repository and t.name = f.tag and t.target_digest = f.target
+                  and (t.shown_digest = f.shown
+                       or (f.platform and exists (select from manifest s where s.digest = f.shown))))
              or (f.tag is null and exists (
                select from repository r join repository_manifest m on m.repository_id = r.id
                 where r.name = f.repository and m.manifest_digest = f.target)
                and exists (select from manifest s where s.digest = f.shown)) as current
-        from jsonb_to_recordset(${rows}::jsonb) as f (position int, repository text, tag text, target text, shown text,
+        from jsonb_to_recordset(${rows}::jsonb) as f (position int, repository text, tag text, target text, shown text, platform boolean,
              "layerCount" int, "layersHere" int, "totalBytes" bigint, "missingBytes" bigint, "manifestRequests" int))
     update batch_item i
        set state = case when f.current and not b.dry_run then 'done' else 'planned' end,

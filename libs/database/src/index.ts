@@ -335,6 +335,27 @@ export {
   postponeReviews,
   retryReviews,
 } from './reviews.js';
+export {
+  beginRun,
+  delayRun,
+  deleteSchedule,
+  endRun,
+  findRun,
+  findSchedule,
+  insertRun,
+  insertSchedule,
+  listDueRuns,
+  listDueSchedules,
+  listLocalTags,
+  listRuns,
+  listSchedules,
+  type MirrorRule,
+  type NewSchedule,
+  noteScheduleTags,
+  type ScheduleRow,
+  type ScheduleRunRow,
+  updateSchedule,
+} from './schedules.js';
 export { notify, type Signals, type WaitOptions, type Watch } from './signals.js';
 export { findKnownKeys, listBlobsByKey } from './storage-keys.js';
 export { type ListedTag, listTagMoves, listTags, type TagMove } from './tag-list.js';

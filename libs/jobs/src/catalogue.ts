@@ -9,6 +9,7 @@ import { planArchive } from './plan-archive.js';
 import { planBatch } from './plan-batch.js';
 import { publishPull } from './publish-pull.js';
 import { resolvePull } from './resolve-pull.js';
+import { runSchedule } from './run-schedule.js';
 
 /** All work that this system can be asked to do. */
 export const jobCatalogue = {
@@ -17,6 +18,7 @@ export const jobCatalogue = {
   fetchBatchBlob,
   publishPull,
   planBatch,
+  runSchedule,
   planArchive,
   loadArchive,
   analyseLayer,

@@ -22,3 +22,4 @@ export { planArchive } from './plan-archive.js';
 export { planBatch } from './plan-batch.js';
 export { publishPull } from './publish-pull.js';
 export { resolvePull } from './resolve-pull.js';
+export { runSchedule } from './run-schedule.js';

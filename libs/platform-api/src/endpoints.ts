@@ -37,6 +37,15 @@ import {
   listRegistries,
   testRegistry,
 } from './registries.js';
+import {
+  createSchedule,
+  getSchedule,
+  listScheduleRuns,
+  listSchedules,
+  removeSchedule,
+  replaceSchedule,
+  runSchedule,
+} from './schedules.js';
 import { searchImages } from './search.js';
 import { getDiskUsage, getSystem } from './system.js';
 import { listTagMoves, listTags } from './tags.js';
@@ -82,6 +91,13 @@ export const endpoints = {
   pauseBatch,
   resumeBatch,
   changeBatch,
+  createSchedule,
+  listSchedules,
+  getSchedule,
+  replaceSchedule,
+  removeSchedule,
+  runSchedule,
+  listScheduleRuns,
   searchImages,
   saveArchive,
   loadFromUrl,

@@ -54,6 +54,15 @@ export {
   listRegistries,
   testRegistry,
 } from './registries.js';
+export {
+  createSchedule,
+  getSchedule,
+  listScheduleRuns,
+  listSchedules,
+  removeSchedule,
+  replaceSchedule,
+  runSchedule,
+} from './schedules.js';
 export { searchImages } from './search.js';
 export { getDiskUsage, getSystem } from './system.js';
 export { listTagMoves, listTags } from './tags.js';

@@ -8,6 +8,7 @@ import { LayersController } from './layers.controller.js';
 import { OpenApiController } from './openapi.controller.js';
 import { PlatformPullsController } from './pulls.controller.js';
 import { RegistriesController } from './registries.controller.js';
+import { SchedulesController } from './schedules.controller.js';
 import { PlatformSearchController } from './search.controller.js';
 import { PlatformSystemController } from './system.controller.js';
 import { TagsController } from './tags.controller.js';
@@ -23,6 +24,7 @@ export const platformControllers = [
   TagsController,
   PlatformPullsController,
   BatchesController,
+  SchedulesController,
   PlatformSearchController,
   ArchivesController,
   PlatformEventsController,
