@@ -23,7 +23,7 @@ describeStories('bad input', (profile) => {
   beforeAll(async () => {
     upstream = await startUpstream();
     stack = await startStack({ profile, environment: { ENTREPOT_COLLECT_AFTER: '0' } });
-  }, 60_000);
+  }, 120_000);
   beforeEach(() => upstream.faults.clear());
   afterEach(async () => {
     expect(await stack.docker.ok('images', '-aq')).toBe('');
@@ -137,7 +137,7 @@ describeStories('bad input', (profile) => {
           expect(await refused('pull', name(`bad/layer-${kind}:1`))).toMatch(words);
         }),
       );
-    }, 90_000);
+    }, 120_000);
 
     it('that mixes up types and digests', async () => {
       const image = await buildImage({ layers: [filled(900, 'mixed')] });
@@ -255,7 +255,7 @@ describeStories('bad input', (profile) => {
       const layer = Buffer.concat([await header('zeros', 10_000_000_000), ...zeros()]);
       expect(await load('layer.tar', await buildTar(await legacy(image, layer)))).toMatch(/unpacks to more than/);
       expect(Date.now() - startedAt).toBeLessThan(40_000);
-    }, 60_000);
+    }, 120_000);
   });
 
   it('does not come of two who pull and remove the same image at once', async () => {
@@ -274,5 +274,5 @@ describeStories('bad input', (profile) => {
     expect((await stack.docker.ok('images', '-q', '--no-trunc')).trim()).toBe(image.config.digest);
     expect(await stack.violations()).toEqual([]);
     await stack.docker.ok('rmi', '-f', image.config.digest);
-  }, 60_000);
+  }, 120_000);
 });

@@ -122,7 +122,7 @@ describeWith('minio', 'the services of docker-compose.yml as plain processes', (
         .replace('//archiver:', '//127.0.0.1:')
         .replace('0.0.0.0:', '127.0.0.1:')
         .replaceAll(/\b(2375|7401|7402)\b/g, (found) => String(ports[found as unknown as keyof typeof ports]));
-  }, 60_000);
+  }, 120_000);
 
   afterAll(async () => {
     await Promise.all(children.map(endProcess));
@@ -174,7 +174,7 @@ describeWith('minio', 'the services of docker-compose.yml as plain processes', (
     const host = `tcp://127.0.0.1:${port}`;
     const stranger = await openDockerCli(host, folder);
     expect((await stranger('images')).stderr).toContain('this needs a token');
-    const docker = await openDockerCli(host, folder, secrets.ENTREPOT_ADMIN_TOKEN);
+    const docker = await openDockerCli(host, folder, { token: secrets.ENTREPOT_ADMIN_TOKEN });
     const reference = `${upstream.host}/team/app:1`;
     expect(await docker.ok('pull', reference)).toContain('Status: Downloaded newer image');
     const id = (await docker.ok('images', '-q', '--no-trunc')).trim();

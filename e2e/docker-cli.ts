@@ -21,14 +21,25 @@ export interface DockerCli {
   ok(...args: string[]): Promise<string>;
 }
 
-/** Makes the command for the server at `host` (`tcp://…`); with a token it shows that. */
-export async function openDockerCli(host: string, folder: string, token?: string): Promise<DockerCli> {
+/** What the command is to show or to be told besides its server. */
+export interface DockerCliOptions {
+  /** Shown to the server with every request. */
+  token?: string;
+  variables?: Record<string, string>;
+}
+
+/** Makes the command for the server at `host` (`tcp://…`, `unix://…`). */
+export async function openDockerCli(
+  host: string,
+  folder: string,
+  { token, variables }: DockerCliOptions = {},
+): Promise<DockerCli> {
   const config = await mkdtemp(join(folder, 'docker-'));
   if (token !== undefined) {
     const bearer = { HttpHeaders: { Authorization: `Bearer ${token}` } };
     await writeFile(join(config, 'config.json'), JSON.stringify(bearer));
   }
-  const env = childEnvironment({ DOCKER_HOST: host, DOCKER_CONFIG: config, DOCKER_CLI_HINTS: 'false' });
+  const env = childEnvironment({ DOCKER_HOST: host, DOCKER_CONFIG: config, DOCKER_CLI_HINTS: 'false', ...variables });
   const exec = (args: string[], encoding: 'utf8' | 'latin1', input?: Buffer): Promise<DockerRun> =>
     new Promise((resolve) => {
       const child = execFile(

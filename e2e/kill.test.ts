@@ -37,7 +37,7 @@ describeWith('docker', 'killing processes', () => {
     upstream.faults.add({ on: 'blob', method: 'GET' }, { bytesPerSecond: 12_000_000 });
     stack = await startStandalone({ ENTREPOT_COLLECT_AFTER: '0' });
     docker = await openDockerCli(`tcp://${stack.host}`, stack.folder);
-  }, 60_000);
+  }, 120_000);
 
   afterAll(async () => {
     await stack?.remove();
@@ -105,5 +105,5 @@ describeWith('docker', 'killing processes', () => {
     expect(await stack.end('SIGTERM')).toBe(0);
     await stack.restart();
     expect((await untilItWorks('images', '-q', '--no-trunc', reference)).trim()).toBe(image.config.digest);
-  }, 60_000);
+  }, 120_000);
 });

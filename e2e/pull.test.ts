@@ -17,15 +17,16 @@ describeStories('docker pull', (profile) => {
   beforeAll(async () => {
     upstream = await startUpstream();
     stack = await startStack({ profile });
-  }, 60_000);
+  }, 120_000);
   beforeEach(() => {
     upstream.faults.clear();
     upstream.requests.length = 0;
   });
   afterAll(async () => {
-    expect(await stack?.violations()).toEqual([]);
+    const violations = (await stack?.violations()) ?? [];
     await stack?.stop();
     await upstream?.close();
+    expect(violations).toEqual([]);
   });
 
   const short = (image: BuiltImage, layer: number): string =>

@@ -10,10 +10,11 @@ describeStories('docker save and docker load', (profile) => {
 
   beforeAll(async () => {
     stack = await startStack({ profile, pullers: 0 });
-  }, 60_000);
+  }, 120_000);
   afterAll(async () => {
-    expect(await stack?.violations()).toEqual([]);
+    const violations = (await stack?.violations()) ?? [];
     await stack?.stop();
+    expect(violations).toEqual([]);
   });
 
   const file = (name: string): string => join(stack.folder, name);

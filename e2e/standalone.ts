@@ -111,7 +111,7 @@ function endProcess(child: ChildProcess, signal: NodeJS.Signals): Promise<number
 }
 
 async function waitUntilReady(url: string): Promise<void> {
-  const deadline = Date.now() + 30_000;
+  const deadline = Date.now() + 90_000;
   for (;;) {
     const answer = await fetch(url, { signal: AbortSignal.timeout(2_000) }).catch(() => null);
     await answer?.body?.cancel();
