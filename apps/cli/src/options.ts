@@ -50,3 +50,7 @@ export const listHelp = {
   quiet: 'only print names or ids',
   noTrunc: 'do not shorten ids and texts',
 };
+
+/** Help of what several verbs take. */
+export const platformHelp = 'which of the images behind a name, as linux/arm64';
+export const layerHelp = 'what the image shows up to this layer, 0 being the lowest';

@@ -2,7 +2,7 @@ import { type EndpointOutput, getImageHistory } from '@entrepot/platform-api';
 import type { Command } from 'commander';
 import { type CommandContext, print } from '../context.js';
 import { ellipsis, shortId } from '../names.js';
-import { listHelp } from '../options.js';
+import { listHelp, platformHelp } from '../options.js';
 import { humanAge, humanSize } from '../output/human.js';
 import { formatList, type ListOptions, type ListShape } from '../output/list.js';
 
@@ -22,7 +22,7 @@ export function addHistory(program: Command, context: CommandContext): void {
     .option('--format <template>', listHelp.format)
     .option('--no-trunc', listHelp.noTrunc)
     .option('-q, --quiet', 'only print ids')
-    .option('--platform <platform>', 'which of the images behind a name, as linux/arm64')
+    .option('--platform <platform>', platformHelp)
     .option('--json', listHelp.json)
     .action(async (name: string, options: HistoryOptions) => {
       const query = { platform: options.platform };

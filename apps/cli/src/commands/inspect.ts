@@ -1,7 +1,7 @@
 import { getImage } from '@entrepot/platform-api';
 import type { Command } from 'commander';
 import { type CommandContext, print } from '../context.js';
-import { listHelp } from '../options.js';
+import { listHelp, platformHelp } from '../options.js';
 import { compileTemplate } from '../template/template.js';
 import { eachName } from './each-name.js';
 
@@ -16,7 +16,7 @@ export function addInspect(program: Command, context: CommandContext): void {
     .command('inspect <image...>')
     .description('print all that is known of images, as `docker image inspect` has it')
     .option('-f, --format <template>', listHelp.format)
-    .option('--platform <platform>', 'which of the images behind a name, as linux/arm64')
+    .option('--platform <platform>', platformHelp)
     .option('--json', 'print the answer of the API instead, which knows more')
     .action(async (names: string[], { format, platform, json }: InspectOptions) => {
       const template = format === undefined || format === 'json' ? null : compileTemplate(format);
