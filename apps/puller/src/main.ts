@@ -5,6 +5,7 @@ import { type ContentContext, createSecretBox, freeBelow } from '@entrepot/conte
 import { openDatabase } from '@entrepot/database';
 import { openQueue } from '@entrepot/jobs';
 import { createHealth, createLogger, createMetrics, type Logger } from '@entrepot/observability';
+import { TrustPolicy } from '@entrepot/trust';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AppModule } from './app.module.js';
@@ -43,6 +44,7 @@ async function openParts(config: ServiceConfig, logger: Logger): Promise<OpenedP
   return {
     content,
     slots: new TransferSlots(transferSlots),
+    trust: new TrustPolicy(config.trustPolicy),
     freeBytes: () => findFreeBytes(content, store, config.blobCapacityBytes),
     ...{ secretBox, ...registries },
     queue: openQueue(config.queueUrl, {

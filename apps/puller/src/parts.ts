@@ -2,6 +2,7 @@ import type { ContentContext, SecretBox, Upstreams } from '@entrepot/content';
 import type { JobQueue } from '@entrepot/jobs';
 import type { Logger } from '@entrepot/observability';
 import type { Credential, RegistryClient } from '@entrepot/registry-client';
+import type { TrustPolicy } from '@entrepot/trust';
 import type { TransferSlots } from './transfer-slots.js';
 
 /** Everything from outside that the steps of a pull work with. Whoever opened it closes it. */
@@ -14,6 +15,8 @@ export interface PullerParts {
   secretBox: SecretBox;
   logger: Logger;
   slots: TransferSlots;
+  /** Which images must be signed, and by whom. */
+  trust: TrustPolicy;
   /** How much more the store can take; null when nobody knows. */
   freeBytes: () => Promise<number | null>;
   /** Who this process is in the fetches it takes; never used by two processes. */

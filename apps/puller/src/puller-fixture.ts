@@ -15,6 +15,7 @@ import { type BatchRow, findBatch, type NewBatch, openDatabase } from '@entrepot
 import { migrateQueue, openQueue, planBatch } from '@entrepot/jobs';
 import { createLogger } from '@entrepot/observability';
 import { parseReference } from '@entrepot/oci';
+import { TrustPolicy } from '@entrepot/trust';
 import { openRegistry } from './open-registry.js';
 import type { PullerParts } from './parts.js';
 import { TransferSlots } from './transfer-slots.js';
@@ -56,6 +57,7 @@ export async function openPullers(
       ...{ content: { database: own, store }, ...registries, secretBox, logger },
       queue: openQueue(queueUrl, { onError: () => {} }),
       slots: new TransferSlots(transferSlots),
+      trust: new TrustPolicy(),
       freeBytes: () => store.freeBytes(),
       owner: `puller:${randomUUID()}`,
       ...change,

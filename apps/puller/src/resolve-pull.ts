@@ -11,6 +11,7 @@ import {
   repositoryName,
 } from '@entrepot/oci';
 import { RegistryError, RegistryLimitedError } from '@entrepot/registry-client';
+import { checkTrust } from './check-trust.js';
 import { type ChosenImage, chooseManifest } from './choose-manifest.js';
 import { PullDocuments } from './find-target.js';
 import { ManifestShelf } from './manifest-shelf.js';
@@ -32,16 +33,15 @@ export async function resolvePull(
   const pull = await findQueued(parts, pullId);
   if (!pull) return;
   try {
+    const credential = openCredential(parts, pull.credential);
+    const request = { credential, signal: job.signal, isBatch: pull.kind === 'batch' };
     const documents = new PullDocuments(parts, {
-      reference: pull.reference,
-      credential: openCredential(parts, pull.credential),
-      signal: job.signal,
-      isBatch: pull.kind === 'batch',
-      shelf: new ManifestShelf(parts.content),
+      ...{ ...request, reference: pull.reference, shelf: new ManifestShelf(parts.content) },
     });
     const target = await documents.target();
     const chosen = await chooseManifest(target, wantedPlatform(pull), documents);
     checkSupported(chosen.image);
+    await checkTrust(parts, pull, chosen.path, request);
     if (await isCurrent(parts, pull, target.digest, chosen.shown)) return;
     await startFetching(parts, pull, target.digest, chosen);
   } catch (error) {

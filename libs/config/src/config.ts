@@ -1,4 +1,5 @@
 import type { RegistryConfig } from './registries.js';
+import type { TrustPolicyConfig } from './trust-policy.js';
 
 /** Where a server listens. */
 export interface ListenAddress {
@@ -43,6 +44,8 @@ export interface Config {
   internalSecret?: string;
   /** The file ENTREPOT_REGISTRIES names; empty when unset. */
   registries: readonly RegistryConfig[];
+  /** The file ENTREPOT_TRUST_POLICY names; nothing is checked when unset. */
+  trustPolicy: TrustPolicyConfig;
   /** ENTREPOT_BLOB_CAPACITY: what the store may hold; unset = whatever the filesystem has. */
   blobCapacityBytes?: number;
   /** ENTREPOT_LOAD_PRIVATE: archives may be loaded from private networks and from this machine too. */

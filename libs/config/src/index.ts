@@ -5,3 +5,4 @@ export { ConfigError, type ConfigIssue } from './config-error.js';
 export { type Environment, loadConfig, loadServiceConfig } from './load-config.js';
 export type { RegistryConfig } from './registries.js';
 export { normalizeRegistryHost } from './registry-host.js';
+export type { TrustPolicyConfig } from './trust-policy.js';

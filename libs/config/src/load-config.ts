@@ -5,6 +5,7 @@ import type { Config, ServiceConfig, TlsConfig } from './config.js';
 import { ConfigError, type ConfigIssue } from './config-error.js';
 import { type RegistriesFile, readRegistries } from './registries-file.js';
 import { readTlsFiles } from './tls-files.js';
+import { readTrustPolicy } from './trust-policy.js';
 import { isLoopback } from './values.js';
 import { variables, warnings } from './variables.js';
 
@@ -39,12 +40,18 @@ function read(env: Environment, required: readonly string[]): Config {
   const { tls, issues: tlsIssues } = readTlsFiles({
     ...{ cert: set.ENTREPOT_TLS_CERT, key: set.ENTREPOT_TLS_KEY, clientCa: set.ENTREPOT_TLS_CLIENT_CA },
   });
-  issues.push(...tlsIssues);
+  const trust = readTrustPolicy(set.ENTREPOT_TRUST_POLICY);
+  issues.push(...tlsIssues, ...trust.issues);
   if (!parsed.success || issues.length > 0) throw new ConfigError(issues);
-  return { ...toConfig(parsed.data, file, tls), warnings: warnings(Object.keys(set), file.referenced) };
+  const config = { ...toConfig(parsed.data, file, tls), trustPolicy: trust.policy };
+  return { ...config, warnings: warnings(Object.keys(set), file.referenced) };
 }
 
-function toConfig(values: Values, file: RegistriesFile, tls: TlsConfig | undefined): Omit<Config, 'warnings'> {
+function toConfig(
+  values: Values,
+  file: RegistriesFile,
+  tls: TlsConfig | undefined,
+): Omit<Config, 'warnings' | 'trustPolicy'> {
   return {
     listen: values.ENTREPOT_LISTEN,
     authRequired: isAuthRequired(values),

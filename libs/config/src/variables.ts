@@ -29,9 +29,10 @@ export const variables = z.object({
   ENTREPOT_ARCHIVER_URLS: values.serverUrls.default([]),
   ENTREPOT_ARCHIVER_LISTEN: values.listenAddress.optional(),
   ENTREPOT_HEALTH_LISTEN: values.listenAddress.optional(),
-  // What comes from elsewhere.
+  // What comes from elsewhere, and whose images are trusted.
   ENTREPOT_LOAD_PRIVATE: values.flag.default(false),
   ENTREPOT_REGISTRIES: z.string().optional(),
+  ENTREPOT_TRUST_POLICY: z.string().optional(),
 });
 
 /** Read by the command line, by docker-compose.yml and by the tests. */

@@ -6,6 +6,7 @@ import {
   deleteWatcher,
   findPull as findPullRow,
   finishPull,
+  insertEvents,
   insertPlan,
   insertPull,
   insertWatcher,
@@ -26,6 +27,8 @@ import { endPulls, waitsTooLong } from './end-pull.js';
 import { PullEndedError } from './errors.js';
 import { leaseOrQueue } from './lease-or-queue.js';
 
+const skipEvent = { type: 'pull', action: 'skip-signatures' } as const;
+
 /** Who watches a pull renews so often at least, else counts as gone. */
 export const watcherTtlMs = 60_000;
 
@@ -39,6 +42,8 @@ export interface NewPull {
   credential?: { sealed: Buffer; fingerprint: string };
   /** How long an interactive one goes on without anybody who renews the watch; default `watcherTtlMs`. */
   unwatchedMs?: number;
+  /** Pulls whatever the trust policy says of signatures, and is remembered as an event. */
+  skipsSignatures?: boolean;
 }
 
 /** What a pull needs, as its resolution found out. */
@@ -65,10 +70,14 @@ export async function startPull(
     kind: pull.kind,
     credential: pull.credential?.sealed ?? null,
     credentialKey: pull.credential?.fingerprint ?? '',
+    skipsSignatures: pull.skipsSignatures ?? false,
   };
   const watcherId = randomUUID();
   return await context.database.transaction(async (tx) => {
     const { pullId, created } = await insertOrJoin(tx, request);
+    if (pull.skipsSignatures) {
+      await insertEvents(tx, [{ ...skipEvent, actorId: pull.reference, attributes: { pull: pullId } }]);
+    }
     if (pull.kind === 'interactive') {
       await insertWatcher(tx, { pullId, id: watcherId, ttlMs: pull.unwatchedMs ?? watcherTtlMs });
     }

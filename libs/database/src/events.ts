@@ -4,7 +4,7 @@ import type { Tx } from './transaction.js';
 
 /** Something that happened: to an image or a container as `docker events` tells it, or to what only we have. */
 export interface NewEvent {
-  type: 'image' | 'container' | 'registry' | 'token' | 'archive';
+  type: 'image' | 'container' | 'registry' | 'token' | 'archive' | 'pull';
   action: string;
   /** What it happened to. */
   actorId: string;

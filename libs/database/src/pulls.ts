@@ -34,6 +34,8 @@ export interface PullRow {
   attempts: number;
   /** In whose name it was asked for first. */
   caller: string | null;
+  /** Whatever the trust policy says. */
+  skipsSignatures: boolean;
   createdAt: Date;
   /** How long it has existed by the database's clock. */
   ageMs: number;
@@ -46,6 +48,8 @@ export interface PullRequest {
   credential: Uint8Array | null;
   /** '' without a credential. */
   credentialKey: string;
+  /** Default false. */
+  skipsSignatures?: boolean;
 }
 
 const active = Prisma.sql`state in ('queued', 'fetching', 'publishing')`;
@@ -53,10 +57,10 @@ const active = Prisma.sql`state in ('queued', 'fetching', 'publishing')`;
 /** Null when an unfinished pull of the same thing exists. */
 export async function insertPull(tx: Tx, request: PullRequest): Promise<string | null> {
   const [row] = await tx.$queryRaw<{ id: string }[]>`
-    insert into pull (reference, platform, kind, credential, credential_key)
+    insert into pull (reference, platform, kind, credential, credential_key, skips_signatures)
     values (${request.reference}, ${request.platform}, ${request.kind}, ${request.credential}::bytea,
-            ${request.credentialKey})
-    on conflict (reference, coalesce(platform, ''), credential_key) where ${active} do nothing
+            ${request.credentialKey}, ${request.skipsSignatures ?? false})
+    on conflict (reference, coalesce(platform, ''), credential_key, skips_signatures) where ${active} do nothing
     returning id::text`;
   return row?.id ?? null;
 }
@@ -66,7 +70,8 @@ export async function joinPull(tx: Tx, request: PullRequest): Promise<string | n
   const [row] = await tx.$queryRaw<{ id: string }[]>`
     update pull set kind = case when ${request.kind} = 'batch' then 'batch' else kind end
      where reference = ${request.reference} and coalesce(platform, '') = ${request.platform ?? ''}
-       and credential_key = ${request.credentialKey} and ${active}
+       and credential_key = ${request.credentialKey} and skips_signatures = ${request.skipsSignatures ?? false}
+       and ${active}
     returning id::text`;
   return row?.id ?? null;
 }
@@ -89,6 +94,7 @@ async function selectPull(tx: Tx, pullId: string, lock: Prisma.Sql): Promise<Pul
   const [row] = await tx.$queryRaw<PullRow[]>`
     select id::text, reference, platform, kind, state, credential, credential_key as "credentialKey",
            target_digest as "targetDigest", shown_digest as "shownDigest", outcome, error, attempts, caller,
+           skips_signatures as "skipsSignatures",
            created_at as "createdAt", (extract(epoch from now() - created_at) * 1000)::float8 as "ageMs"
       from pull where id = ${pullId}::uuid ${lock}`;
   return row;

@@ -71,6 +71,10 @@ export const startPull = defineEndpoint({
       reference: z.string().min(1).max(4096).describe('`redis:7`, `registry.example.com/team/api@sha256:…`'),
       platform: platform.optional(),
       credential: credential.optional(),
+      disableContentTrust: z
+        .boolean()
+        .default(false)
+        .describe('Pull it whatever the trust policy says of its signatures; for admins, and remembered as an event.'),
     })
     .meta({ id: 'NewPull' }),
   response: pull,

@@ -25,6 +25,7 @@ import {
 import { headerOf, type ResponseHead } from './exchange.js';
 import { SmallBody } from './hops.js';
 import { mirrorsOf, originOf, type Place, searchPlaceOf } from './place.js';
+import { collectReferrers, fallbackTag, parseReferrers } from './referrers.js';
 import type { RequestContext } from './request-context.js';
 import { openGate, type RequestGate } from './request-gate.js';
 import { bodyPolicy, isTransient, type RetryPolicy, requestPolicy, retrying, waitToRetry } from './retry.js';
@@ -174,22 +175,31 @@ export class RegistryClient {
   async *listTags(repository: string, context: RequestContext): AsyncIterable<string[]> {
     const { origin, credential } = this.#placesOf(repository, context);
     const subject: Subject = { kind: 'tags', repository, path: parseRepository(repository).path };
-    yield* listPages(origin, (url) =>
-      retrying(this.#requests, context, async () => {
-        const body = new SmallBody(maxManifestBytes);
-        const ask = {
-          subject,
-          method: 'GET' as const,
-          url,
-          credential,
-          context,
-          onHead: () => body.take,
-        };
-        const head = await this.#transport.ask(origin, ask);
-        if (body.isCut) throw new ContentTooLargeError(origin.host, 'list of tags', maxManifestBytes);
-        return { head, body: body.bytes() };
-      }),
-    );
+    yield* listPages(origin, (url) => this.#page(origin, { subject, url, credential }, 'list of tags', context));
+  }
+
+  /**
+   * What refers to a manifest as its subject, asked of the registry itself: by its API, or by the tag that stands in for it.
+   *
+   * @throws {RegistryProtocolError} a list that makes no sense, or of more than a thousand entries
+   */
+  async listReferrers(repository: string, digest: Digest, context: RequestContext): Promise<Descriptor[]> {
+    const { origin, credential } = this.#placesOf(repository, context);
+    const subject: Subject = { kind: 'referrers', repository, path: parseRepository(repository).path, digest };
+    try {
+      return await collectReferrers(origin, (url) =>
+        this.#page(origin, { subject, url, credential }, 'list of referrers', context),
+      );
+    } catch (error) {
+      if (!(error instanceof RegistryError) || ![400, 404, 405].includes(error.status ?? 0)) throw error;
+    }
+    try {
+      const fallback = await this.getManifest(repository, fallbackTag(digest), { ...context, withoutMirrors: true });
+      return parseReferrers(origin, fallback.bytes);
+    } catch (error) {
+      if (error instanceof RegistryError && error.status === 404) return [];
+      throw error;
+    }
   }
 
   /**
@@ -247,6 +257,22 @@ export class RegistryClient {
   /** Cuts what is still running. */
   async close(): Promise<void> {
     await Promise.all([...this.#connections.values()].map((connections) => connections.close()));
+  }
+
+  /** One page of a list. */
+  #page(
+    place: Place,
+    { subject, url, credential }: { subject: Subject; url: URL | undefined; credential: Credential | undefined },
+    what: string,
+    context: RequestContext,
+  ): Promise<{ head: ResponseHead; body: Buffer }> {
+    return retrying(this.#requests, context, async () => {
+      const body = new SmallBody(maxManifestBytes);
+      const ask = { subject, method: 'GET' as const, url, credential, context, onHead: () => body.take };
+      const head = await this.#transport.ask(place, ask);
+      if (body.isCut) throw new ContentTooLargeError(place.host, what, maxManifestBytes);
+      return { head, body: body.bytes() };
+    });
   }
 
   async #fetchManifest(

@@ -7,7 +7,7 @@ export interface GateRequest {
   /** The registry's domain, or a mirror's host. */
   host: string;
   /** A GET of a manifest is what registries count as a pull. */
-  kind: 'manifest' | 'blob' | 'tags' | 'search' | 'ping';
+  kind: 'manifest' | 'blob' | 'tags' | 'referrers' | 'search' | 'ping';
   method: 'GET' | 'HEAD';
   credential?: Credential;
   /** Whether somebody waits for the answer; a batch leaves a reserve to those. */

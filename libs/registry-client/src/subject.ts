@@ -5,6 +5,7 @@ export type Subject =
   | { kind: 'manifest'; repository: string; path: string; reference: string }
   | { kind: 'blob'; repository: string; path: string; digest: Digest }
   | { kind: 'tags'; repository: string; path: string }
+  | { kind: 'referrers'; repository: string; path: string; digest: Digest }
   | { kind: 'search'; path: string; scope: string }
   | { kind: 'ping' };
 
@@ -17,6 +18,8 @@ export function pathOf(subject: Subject): string {
       return `v2/${subject.path}/blobs/${subject.digest}`;
     case 'tags':
       return `v2/${subject.path}/tags/list`;
+    case 'referrers':
+      return `v2/${subject.path}/referrers/${subject.digest}`;
     case 'search':
       return subject.path;
     case 'ping':

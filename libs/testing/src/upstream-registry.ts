@@ -17,6 +17,8 @@ import { Faults, type MatchedRequest, type RequestKind } from './upstream/faults
 export interface UpstreamOptions extends UpstreamAuthOptions {
   /** Blobs come from a storage on another port, by a 307 to a signed address that refuses any Authorization. */
   redirectBlobs?: boolean;
+  /** Serves the referrers API; default no, as registries of the older specification. */
+  referrers?: boolean;
   /** Most tags of one page; default 1000. */
   tagPageSize?: number;
   /** Port of the registry; default any free one. */
@@ -142,6 +144,7 @@ export class UpstreamRegistry {
     if (kind === 'ping') return jsonAnswer(200, {}, { 'docker-distribution-api-version': 'registry/2.0' });
     if (kind === 'manifest') return this.#content.manifestAnswer(repository, reference);
     if (kind === 'blob') return this.#serveBlob(repository, reference, range);
+    if (kind === 'referrers' && this.options.referrers) return this.#content.referrersAnswer(repository, reference);
     if (kind !== 'tags') return errorAnswer(404, 'NOT_FOUND', 'not found');
     return tagsAnswer(repository, this.#content.findTags(repository), query, this.options.tagPageSize ?? 1000);
   }
@@ -197,10 +200,13 @@ interface Target {
 
 function targetOf(pathname: string): Target {
   if (pathname === '/v2/' || pathname === '/v2') return { kind: 'ping' };
-  const [, repository, kind, reference] = /^\/v2\/(.+)\/(manifests|blobs|tags)\/([^/]+)$/.exec(pathname) ?? [];
+  const [, repository, kind, reference] =
+    /^\/v2\/(.+)\/(manifests|blobs|tags|referrers)\/([^/]+)$/.exec(pathname) ?? [];
   if (repository === undefined || reference === undefined) return { kind: 'other' };
   if (kind === 'tags') return { kind: 'tags', repository };
-  return { kind: kind === 'blobs' ? 'blob' : 'manifest', repository, reference: decodeURIComponent(reference) };
+  const named = { repository, reference: decodeURIComponent(reference) };
+  if (kind === 'referrers') return { kind, ...named };
+  return { kind: kind === 'blobs' ? 'blob' : 'manifest', ...named };
 }
 
 async function textOf(request: IncomingMessage): Promise<string> {

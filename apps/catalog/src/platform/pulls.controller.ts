@@ -10,6 +10,7 @@ import { formatReference, parsePlatform, parseReference, withDefaultTag } from '
 import { cancelPull, type EndpointOutput, followPull, getPull, listPulls, startPull } from '@entrepot/platform-api';
 import { Controller, Inject } from '@nestjs/common';
 import { z } from 'zod';
+import { demandRole } from '../access/guard.js';
 import { DATABASE } from '../providers.js';
 import { PullStarter } from '../pulls/pull-starter.js';
 import type { Call } from './call.js';
@@ -33,11 +34,12 @@ export class PlatformPullsController {
   ) {}
 
   @Handles(startPull)
-  async start({ body }: Call<typeof startPull>): Promise<Answer<typeof startPull>> {
+  async start({ body, caller }: Call<typeof startPull>): Promise<Answer<typeof startPull>> {
     const reference = withDefaultTag(parseReference(body.reference));
     const platform = body.platform === undefined ? undefined : parsePlatform(body.platform);
+    if (body.disableContentTrust) demandRole(caller, 'admin');
     const wanted = { reference, platform, credential: body.credential, unwatchedMs };
-    const { pullId } = await this.starter.start(wanted);
+    const { pullId } = await this.starter.start({ ...wanted, skipsSignatures: body.disableContentTrust });
     return this.#get(pullId);
   }
 

@@ -18,6 +18,8 @@ export interface WantedPull {
   credential?: Credential;
   /** How long it goes on without anybody who watches; as long as a watcher may be silent when not given. */
   unwatchedMs?: number;
+  /** Does not look at signatures, whatever the trust policy says. */
+  skipsSignatures?: boolean;
 }
 
 /** Puts pulls into the database and the queue. */
@@ -39,13 +41,13 @@ export class PullStarter {
 
   /** The database knows of the pull before the queue does; a job that could not be added is added by a sweep. */
   async start(wanted: WantedPull): Promise<{ pullId: string; watcherId: string }> {
-    const { reference, platform, credential, unwatchedMs } = wanted;
+    const { reference, platform, credential, unwatchedMs, skipsSignatures } = wanted;
     const { pullId, watcherId, created } = await startPull(this.content, {
       reference: formatReference(reference),
       platform: platform ? formatPlatform(platform) : null,
       kind: 'interactive',
       credential: credential && this.#seal(credential),
-      unwatchedMs,
+      ...{ unwatchedMs, skipsSignatures },
     });
     if (created) {
       await this.queue

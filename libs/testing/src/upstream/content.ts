@@ -1,5 +1,5 @@
-import { type Digest, digestOf } from '@entrepot/oci';
-import { type Answer, errorAnswer } from './answer.js';
+import { type Digest, digestOf, MEDIA_TYPES } from '@entrepot/oci';
+import { type Answer, errorAnswer, jsonAnswer } from './answer.js';
 
 interface PutManifest {
   bytes: Buffer;
@@ -59,6 +59,18 @@ export class UpstreamContent {
     return { status: 200, headers, body: manifest.bytes };
   }
 
+  /** Manifests of the repository that have this one as their subject. */
+  referrersAnswer(repository: string, digest: string): Answer {
+    const all = [...(this.#repositories.get(repository)?.manifests ?? [])];
+    const manifests = all.flatMap(([own, { bytes, mediaType }]) => {
+      const { subject, artifactType, config } = parseOrNothing(bytes);
+      if (subject?.digest !== digest) return [];
+      return [{ mediaType, digest: own, size: bytes.length, artifactType: artifactType ?? config?.mediaType }];
+    });
+    const mediaType = MEDIA_TYPES.ociIndex;
+    return jsonAnswer(200, { schemaVersion: 2, mediaType, manifests }, { 'content-type': mediaType });
+  }
+
   /** The tag names in order, or null for an unknown repository. */
   findTags(repository: string): string[] | null {
     const found = this.#repositories.get(repository);
@@ -73,6 +85,19 @@ export class UpstreamContent {
     const found = this.#repositories.get(name) ?? { manifests: new Map(), tags: new Map(), blobs: new Map() };
     this.#repositories.set(name, found);
     return found;
+  }
+}
+
+/** Upstreams may hold what is no manifest at all. */
+function parseOrNothing(bytes: Buffer): {
+  subject?: { digest?: string };
+  artifactType?: string;
+  config?: { mediaType?: string };
+} {
+  try {
+    return JSON.parse(bytes.toString());
+  } catch {
+    return {};
   }
 }
 

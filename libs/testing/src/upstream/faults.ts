@@ -1,5 +1,5 @@
 /** What a request is about; `storage` and `token` are the servers beside the registry. */
-export type RequestKind = 'ping' | 'manifest' | 'blob' | 'tags' | 'token' | 'storage' | 'other';
+export type RequestKind = 'ping' | 'manifest' | 'blob' | 'tags' | 'referrers' | 'token' | 'storage' | 'other';
 
 /** Which requests a fault hits: those that fit everything given here. */
 export interface FaultMatch {
