@@ -33,9 +33,9 @@ export interface Endpoint<
   readonly query: z.ZodObject<Q, z.core.$strict>;
   /** `z.undefined()` when there is none. */
   readonly body: B;
-  /** Instead of a JSON body: media types of raw bytes, which the handler reads itself. */
+  /** Instead of a JSON body: media types of raw bytes, which the handler reads itself, or gets as text when it starts work. */
   readonly upload?: readonly string[];
-  /** The longest JSON body that is read. */
+  /** The longest body that is read as a whole. */
   readonly maxBodyBytes: number;
   /** The whole answer, or the data of one event; `z.undefined()` for none and for bytes. */
   readonly response: R;

@@ -1,4 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import type { ServiceConfig } from '@entrepot/config';
 import { type Database, useToken, useTokenNamed } from '@entrepot/database';
@@ -29,7 +30,8 @@ export class Access {
     const { authorization } = request.headers;
     if (authorization !== undefined) return this.#byToken(authorization);
     const certified = await this.#byCertificate(request.raw.socket as TLSSocket);
-    return certified ?? (this.config.authRequired ? anonymous : local);
+    if (certified !== null) return certified;
+    return this.config.authRequired || !isFromHere(request.headers) ? anonymous : local;
   }
 
   async #byToken(authorization: string): Promise<Caller> {
@@ -59,6 +61,18 @@ export class Access {
     }
     return { name: token.name, role: token.role };
   }
+}
+
+/**
+ * Whether a request is meant for this machine and no web page of elsewhere sent it: a browser on this machine would else
+ * do to us what any page tells it, and a proxy would make everybody local.
+ */
+function isFromHere({ host = '', origin, 'sec-fetch-site': site }: IncomingHttpHeaders): boolean {
+  const name = host.replace(/:\d+$/, '').toLowerCase();
+  const isHere =
+    name === 'localhost' || name.endsWith('.localhost') || name === '[::1]' || /^127(\.\d{1,3}){3}$/.test(name);
+  const isOwnPage = origin === undefined || origin === `http://${host}` || origin === `https://${host}`;
+  return isHere && isOwnPage && site !== 'cross-site';
 }
 
 /** What is kept of a token. */

@@ -1,3 +1,4 @@
+import http from 'node:http';
 import { endpoints } from '@entrepot/platform-api';
 import { createTestDatabase, type SeededImage, seedImage } from '@entrepot/testing';
 import { type ApiFixture, openApi } from './api-fixture.js';
@@ -127,7 +128,8 @@ describe('access', () => {
     );
     const [row] = await api.catalog.database.prisma.registry.findMany();
     expect(row).toMatchObject({ host, insecure: true, credential: null });
-    expect((await api.call(listRegistries, {}, adminToken)).items.map((found) => found.host)).toEqual([host]);
+    const listed = (await api.call(listRegistries, {}, adminToken)).items.map((found) => found.host);
+    expect(listed).toEqual(['docker.io', host]);
     await api.call(deleteRegistry, { params }, adminToken);
     expect(await api.refusal(getRegistry, { params }, adminToken)).toMatchObject({ code: 'REGISTRY_NOT_FOUND' });
     const events = await api.call(listEvents, { query: { type: ['registry'] } }, adminToken);
@@ -177,6 +179,14 @@ describe('access', () => {
     const again = await send('k2');
     expect([failed.status, again.status]).toEqual([400, 202]);
     expect((await send('x'.repeat(256))).status).toBe(400);
+    const upload = (text: string) =>
+      fetch(`${api.catalog.url}/api/v1/batches/file?dryRun=true`, {
+        ...{ method: 'POST', body: text },
+        headers: { authorization: `Bearer ${adminToken}`, 'content-type': 'text/plain', 'idempotency-key': 'k3' },
+      });
+    const files = [await upload('a:1\n'), await upload('a:1\n'), await upload('b:1\n')];
+    expect(files.map(({ status }) => status)).toEqual([202, 202, 422]);
+    expect(await files[1]?.json()).toEqual(await files[0]?.json());
     await api.catalog.database.prisma.$executeRaw`update idempotency_key set status = null, answer = null`;
     const busy = await send('k1');
     expect([busy.status, busy.headers.get('retry-after')]).toEqual([409, '1']);
@@ -185,12 +195,33 @@ describe('access', () => {
 });
 
 describe('access on loopback', () => {
-  it('is free for whoever shows nothing, and not for who shows something wrong', async () => {
+  it('is free for whoever shows nothing, but for web pages of elsewhere, and not for who shows something wrong', async () => {
     const api = await openApi(await createTestDatabase());
     expect((await api.call(getSystem, {})).caller).toEqual({ name: 'local', role: 'admin' });
     const { secret } = await api.call(createToken, { body: { name: 'script', role: 'reader' } });
     expect((await api.call(getSystem, {}, secret)).caller).toEqual({ name: 'script', role: 'reader' });
     expect(await api.refusal(getSystem, {}, 'wrong')).toMatchObject({ status: 401 });
+    const port = new URL(api.catalog.url).port;
+    const ask = (headers: Record<string, string>): Promise<number | undefined> =>
+      new Promise((resolve, reject) => {
+        const path = '/api/v1/images/prune';
+        const options = { host: '127.0.0.1', port, path, method: 'POST', headers };
+        http
+          .request(options, (answer) => resolve(answer.resume().statusCode))
+          .on('error', reject)
+          .end();
+      });
+    for (const [headers, status] of [
+      [{ host: `127.0.0.1:${port}` }, 200],
+      [{ host: `localhost:${port}` }, 200],
+      [{ host: `localhost:${port}`, origin: `http://localhost:${port}` }, 200],
+      [{ host: `localhost:${port}`, origin: 'https://page.example.com' }, 401],
+      [{ host: `localhost:${port}`, 'sec-fetch-site': 'cross-site' }, 401],
+      [{ host: 'rebound.example.com' }, 401],
+      [{ host: 'rebound.example.com', authorization: `Bearer ${secret}` }, 403],
+    ] as const) {
+      expect([headers, await ask(headers)]).toEqual([headers, status]);
+    }
     await api.close();
   });
 });

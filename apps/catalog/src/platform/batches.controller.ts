@@ -20,7 +20,6 @@ import { decodeCursor, pageFrom } from './cursor.js';
 import { endEventId, lastEventId } from './event-stream.js';
 import { type Answer, Handles } from './handles.js';
 import { PlatformError } from './platform-error.js';
-import { readText } from './read-input.js';
 
 /** How long somebody waits for the plan of one pull. */
 const planPatienceMs = 60_000;
@@ -40,9 +39,8 @@ export class BatchesController {
 
   @Handles(api.createBatchFromFile)
   async createFromFile(call: Call<typeof api.createBatchFromFile>): Promise<Answer<typeof api.createBatchFromFile>> {
-    const { query, caller, request } = call;
+    const { query, caller, request, text } = call;
     const isYaml = /yaml|json/.test(request.headers['content-type'] ?? '');
-    const text = await readText(request, api.createBatchFromFile.maxBodyBytes);
     return await taken(async () => {
       const { places, ...file } = isYaml ? readYamlBatch(text) : readTextBatch(text);
       const wanted = { ...file, ...query };

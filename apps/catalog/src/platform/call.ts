@@ -12,6 +12,8 @@ export interface Call<E extends Endpoint> {
   params: z.output<E['params']>;
   query: z.output<E['query']>;
   body: z.output<E['body']>;
+  /** The raw body, where an endpoint that starts work takes one; '' elsewhere. */
+  text: string;
   caller: Caller;
   /** Aborts when the client has gone. */
   signal: AbortSignal;

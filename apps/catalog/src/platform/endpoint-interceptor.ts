@@ -8,7 +8,7 @@ import { closedSignal } from '../docker-engine/message-stream.js';
 import { type Call, ENDPOINT, keepCall } from './call.js';
 import { endEventId, lastEventId, type StreamEvent, sendEvents } from './event-stream.js';
 import { Idempotency, type KeyedWork } from './idempotency.js';
-import { readBody, readParams, readQuery } from './read-input.js';
+import { readBody, readParams, readQuery, readText } from './read-input.js';
 
 /** What happens around every handler: who may call, what came in, what goes out. */
 @Injectable()
@@ -53,6 +53,8 @@ async function checkedCall(endpoint: Endpoint, request: FastifyRequest, reply: F
     params: readParams(endpoint, request),
     query: readQuery(endpoint, request),
     body: await readBody(endpoint, request),
+    // Whether two requests are the same is told from all of the body, so it must be one that can be held.
+    text: endpoint.upload && endpoint.startsWork ? await readText(request, endpoint.maxBodyBytes) : '',
     ...{ caller, request, reply, signal: closedSignal(reply) },
   };
 }

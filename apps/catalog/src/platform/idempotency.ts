@@ -70,8 +70,8 @@ function readKey({ request }: Call<Endpoint>): string | null {
 }
 
 /** What was checked is hashed, so that spaces and the order of fields make no difference. */
-function hashOf({ method, path }: Endpoint, { params, query, body }: Call<Endpoint>): Buffer {
+function hashOf({ method, path }: Endpoint, { params, query, body, text }: Call<Endpoint>): Buffer {
   return createHash('sha256')
-    .update(JSON.stringify([method, path, params, query, body]))
+    .update(JSON.stringify([method, path, params, query, body, text]))
     .digest();
 }
