@@ -94,7 +94,7 @@ describe('search inside images', () => {
     for (const digest of await listUnlistedLayers(lab.context.database.prisma, 100)) {
       await listLayerFiles({ content: lab.context }, { digest }, { signal });
     }
-  });
+  }, 120_000);
   afterAll(() => lab.close());
 
   const names = ({ images: found }: Findings): string[] =>

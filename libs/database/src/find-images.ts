@@ -12,21 +12,47 @@ export interface Findings {
   complete: boolean;
 }
 
+/** A glob over more paths than this is never looked at whole. */
 const maxPaths = 20_000;
+const pathsAtOnce = 1_000;
+/** So long is looked for more images. */
+const patienceMs = 600;
 const maxHits = 100_000;
 const samplesPerLayer = 3;
 const samplesPerImage = 5;
 
-/** Images that show a path. */
+/**
+ * Images that show a path. Where very many paths fit, they are looked at in parts, until every image is found or it takes
+ * too long.
+ */
 export async function findImagesByPath(tx: Tx, pattern: PathPattern): Promise<Findings> {
-  const paths = Prisma.sql`select p.id, p.path from file_path p where ${condition(pattern)} limit ${maxPaths + 1}`;
-  const [row] = await tx.$queryRaw<{ paths: number }[]>`select count(*)::int as paths from (${paths}) p`;
-  const hits = Prisma.sql`
+  const started = Date.now();
+  const paths = await tx.$queryRaw<{ id: bigint }[]>`
+    select p.id from file_path p where ${condition(pattern)} limit ${maxPaths + 1}`;
+  const images = new Map<Digest, string[]>();
+  let from = 0;
+  for (; from < paths.length; from += pathsAtOnce) {
+    if (from > 0 && (Date.now() - started > patienceMs || images.size === (await countImages(tx)))) break;
+    const ids = paths.slice(from, from + pathsAtOnce).map(({ id }) => id);
+    const found = await findShowing(tx, hitsOf(ids));
+    for (const [id, samples] of found) if (!images.has(id)) images.set(id, samples);
+  }
+  const isWhole = from >= paths.length && paths.length <= maxPaths;
+  return { images, complete: isWhole || images.size === (await countImages(tx)) };
+}
+
+function hitsOf(pathIds: readonly bigint[]): Prisma.Sql {
+  return Prisma.sql`
     select layer_id, path_id, path, path as sample from (
       select f.layer_id, f.path_id, p.path, row_number() over (partition by f.layer_id order by f.path_id) as number
-        from (${paths}) p join layer_file f on f.path_id = p.id and f.kind <> 'x') n
-     where n.number <= ${samplesPerLayer} limit ${maxHits}`;
-  return { images: await findShowing(tx, hits), complete: (row?.paths ?? 0) <= maxPaths };
+        from file_path p join layer_file f on f.path_id = p.id and f.kind <> 'x'
+       where p.id = any(${[...pathIds]}::bigint[])) n
+     where n.number <= ${samplesPerLayer}`;
+}
+
+async function countImages(tx: Tx): Promise<number> {
+  const [row] = await tx.$queryRaw<{ images: number }[]>`select count(*)::int as images from image`;
+  return row?.images ?? 0;
 }
 
 /** Images that show a file with this content, by its hex SHA-256. */

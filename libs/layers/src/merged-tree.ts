@@ -152,9 +152,12 @@ export class MergedTree {
   }
 
   #whiteOut(path: string): void {
-    const { dir, name } = this.#placeOf(path);
-    const node = dir.children?.get(name);
-    if (!node) return;
+    // Of nothing it says nothing: no directory comes into being by it.
+    const slash = path.lastIndexOf('/');
+    const dir = this.#nodeAt(slash === -1 ? '' : path.slice(0, slash));
+    const name = path.slice(slash + 1);
+    const node = dir?.children?.get(name);
+    if (!dir || !node) return;
     if (node.children) this.#hideBelow(node);
     if (node.layer === this.#layer) return;
     this.#count(node, 'deleted');

@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 
 /** What a test may need from the machine and not find there. */
-export type OptionalGroup = 'docker' | 'dockerd' | 'redis' | 'minio' | 'registry' | 'skopeo';
+export type OptionalGroup = 'docker' | 'dockerd' | 'redis' | 'minio' | 'registry' | 'skopeo' | 'umoci';
 
 /**
  * Whether tests of this group can run here. When `ENTREPOT_TEST_REQUIRE` (a
@@ -62,6 +62,7 @@ const groups: Record<OptionalGroup, Needs> = {
   minio: { variable: 'ENTREPOT_TEST_S3_URL', programs: ['minio'] },
   registry: { programs: ['docker-registry', 'registry'] },
   skopeo: { programs: ['skopeo'] },
+  umoci: { programs: ['umoci'] },
 };
 
 function isRequired(group: OptionalGroup): boolean {
