@@ -15,7 +15,7 @@ export interface Place {
 
 /** The registry itself. */
 export function originOf(upstream: Upstream, connections: Connections): Place {
-  const base = asBase(upstream.endpoint ?? defaultEndpoint(upstream.host, upstream.insecure));
+  const base = asBase(upstream.endpoint ?? defaultEndpoint(upstream.host));
   return placeAt(upstream.host, base, upstream, connections, false);
 }
 

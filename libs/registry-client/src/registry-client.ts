@@ -14,6 +14,7 @@ import {
 import { AccessPasses } from './access.js';
 import { Connections } from './connections.js';
 import { Download } from './download.js';
+import { Endpoints } from './endpoints.js';
 import {
   ContentMismatchError,
   ContentTooLargeError,
@@ -35,7 +36,7 @@ import { SearchedRegistry } from './search/searched-registry.js';
 import type { Subject } from './subject.js';
 import { listPages } from './tags.js';
 import { Transport } from './transport.js';
-import type { Credential, Upstream } from './upstream.js';
+import { type Credential, isOpenToPlain, type Upstream } from './upstream.js';
 
 export interface RegistryClientOptions {
   upstreams?: Upstream[];
@@ -74,6 +75,7 @@ const defaultMaxBlobBytes = 8 * 1024 * 1024;
 export class RegistryClient {
   #upstreams = new Map<string, Upstream>();
   readonly #connections = new Map<string, Connections>();
+  readonly #endpoints = new Endpoints();
   readonly #transport: Transport;
   readonly #requests: RetryPolicy;
   readonly #bodies: RetryPolicy;
@@ -141,7 +143,7 @@ export class RegistryClient {
     const download = new Download(descriptor, options.fromByte ?? 0, options.onChunk);
     if (download.isComplete) return;
     const subject = blobSubject(repository, descriptor.digest);
-    const { origin, mirrors, credential } = this.#placesOf(repository, options);
+    const { origin, mirrors, credential } = await this.#placesOf(repository, options);
     for (const place of mirrors) {
       try {
         return await this.#downloadFrom(place, subject, download, undefined, { ...options, onRetry: undefined }, 1);
@@ -161,7 +163,7 @@ export class RegistryClient {
     maxBytes = defaultMaxBlobBytes,
   ): Promise<Buffer> {
     const { digest, sizeBytes } = descriptor;
-    const { host } = this.#placesOf(repository, context).origin;
+    const { host } = (await this.#placesOf(repository, context)).origin;
     if (sizeBytes > maxBytes) throw new ContentTooLargeError(host, `blob ${digest}`, maxBytes);
     const body = new SmallBody(sizeBytes);
     await this.downloadBlob(repository, descriptor, { ...context, onChunk: (chunk) => void body.take(chunk) });
@@ -173,7 +175,7 @@ export class RegistryClient {
 
   /** All tags, page by page. */
   async *listTags(repository: string, context: RequestContext): AsyncIterable<string[]> {
-    const { origin, credential } = this.#placesOf(repository, context);
+    const { origin, credential } = await this.#placesOf(repository, context);
     const subject: Subject = { kind: 'tags', repository, path: parseRepository(repository).path };
     yield* listPages(origin, (url) => this.#page(origin, { subject, url, credential }, 'list of tags', context));
   }
@@ -184,7 +186,7 @@ export class RegistryClient {
    * @throws {RegistryProtocolError} a list that makes no sense, or of more than a thousand entries
    */
   async listReferrers(repository: string, digest: Digest, context: RequestContext): Promise<Descriptor[]> {
-    const { origin, credential } = this.#placesOf(repository, context);
+    const { origin, credential } = await this.#placesOf(repository, context);
     const subject: Subject = { kind: 'referrers', repository, path: parseRepository(repository).path, digest };
     try {
       return await collectReferrers(origin, (url) =>
@@ -209,7 +211,7 @@ export class RegistryClient {
    * @throws {ContentTooLargeError} an answer of more than 2 MiB
    */
   async search(host: string, query: SearchQuery): Promise<SearchAnswer> {
-    const { origin, upstream } = this.#places(host);
+    const { origin, upstream } = await this.#places(host);
     const place = searchPlaceOf(upstream, origin.connections);
     const kind = upstream.kind ?? (host === 'docker.io' ? 'docker-hub' : 'distribution');
     const credential = query.credential ?? upstream.credential;
@@ -219,7 +221,7 @@ export class RegistryClient {
 
   /** Asks `/v2/` with the credential. @throws {RegistryUnauthorizedError} it is refused */
   async checkLogin(host: string, credential: Credential, context: RequestContext = {}): Promise<void> {
-    const { origin } = this.#places(host);
+    const { origin } = await this.#places(host);
     await retrying(this.#requests, context, () =>
       this.#transport.ask(origin, {
         subject: { kind: 'ping' },
@@ -237,7 +239,7 @@ export class RegistryClient {
    * @throws {RegistryUnauthorizedError} the configured credential is refused
    */
   async checkConnection(host: string, context: RequestContext = {}): Promise<{ authenticated: boolean }> {
-    const { origin, upstream } = this.#places(host);
+    const { origin, upstream } = await this.#places(host);
     const { credential } = upstream;
     try {
       await this.#transport.ask(origin, {
@@ -346,7 +348,7 @@ export class RegistryClient {
     context: RequestContext,
     ask: (place: Place, credential: Credential | undefined) => Promise<T>,
   ): Promise<T> {
-    const { origin, mirrors, credential } = this.#placesOf(repository, context);
+    const { origin, mirrors, credential } = await this.#placesOf(repository, context);
     for (const place of mirrors) {
       try {
         return await ask(place, undefined);
@@ -363,8 +365,8 @@ export class RegistryClient {
     }
   }
 
-  #placesOf(repository: string, context: RequestContext) {
-    const { origin, mirrors, upstream } = this.#places(parseRepository(repository).domain);
+  async #placesOf(repository: string, context: RequestContext) {
+    const { origin, mirrors, upstream } = await this.#places(parseRepository(repository).domain);
     return {
       origin,
       mirrors: context.withoutMirrors ? [] : mirrors,
@@ -372,16 +374,18 @@ export class RegistryClient {
     };
   }
 
-  #places(host: string): { origin: Place; mirrors: Place[]; upstream: Upstream } {
+  async #places(host: string): Promise<{ origin: Place; mirrors: Place[]; upstream: Upstream }> {
     const upstream = this.#upstreams.get(host) ?? { host };
     let connections = this.#connections.get(host);
     if (!connections) {
-      const { insecure, ca, maxConnections } = upstream;
+      const { ca, maxConnections } = upstream;
+      const insecure = upstream.insecure === true || isOpenToPlain(upstream);
       const connectTimeoutMs = this.options.connectTimeoutMs ?? defaultConnectTimeoutMs;
       connections = new Connections({ insecure, ca, maxConnections, connectTimeoutMs });
       this.#connections.set(host, connections);
     }
-    return { origin: originOf(upstream, connections), mirrors: mirrorsOf(upstream, connections), upstream };
+    const reached = { ...upstream, endpoint: await this.#endpoints.find(upstream, connections) };
+    return { origin: originOf(reached, connections), mirrors: mirrorsOf(reached, connections), upstream: reached };
   }
 }
 

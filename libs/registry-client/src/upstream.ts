@@ -6,7 +6,7 @@ export interface Upstream {
   endpoint?: string;
   /** Addresses asked before the endpoint. They never see the credential of this registry. */
   mirrors?: string[];
-  /** Plain HTTP, or, when the endpoint is https, any certificate. */
+  /** Any certificate, and plain HTTP where no TLS is spoken. */
   insecure?: boolean;
   /** PEM text of a certificate authority trusted beside the usual ones. */
   ca?: string;
@@ -24,10 +24,15 @@ export type RegistryKind = 'docker-hub' | 'harbor' | 'quay' | 'zot' | 'distribut
 /** What a registry is shown to be let in. An identity token is exchanged for access tokens, a registry token is one. */
 export type Credential = { username: string; password: string } | { identityToken: string } | { registryToken: string };
 
-/** The network address of a domain when nothing is configured. */
-export function defaultEndpoint(host: string, insecure = false): string {
+/** The network address of a domain when nothing is configured; a registry on this machine may turn out to be plain. */
+export function defaultEndpoint(host: string): string {
   if (host === 'docker.io') return 'https://registry-1.docker.io';
-  return `${insecure || isLoopbackHost(host) ? 'http' : 'https'}://${host}`;
+  return `https://${host}`;
+}
+
+/** Whether it may be asked by plain HTTP although no address says so. */
+export function isOpenToPlain({ host, endpoint, insecure }: Upstream): boolean {
+  return endpoint === undefined && (insecure === true || isLoopbackHost(host));
 }
 
 /** Whether a host, with or without a port, names this machine. */

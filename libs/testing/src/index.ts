@@ -1,3 +1,4 @@
+export { makeCertificate, type TestCertificate } from './certificate.js';
 export { bytesOf, type ContentLab, fetchBytes, openContentLab, planOf, pullImage } from './content-lab.js';
 export { deterministicBytes, zstdStored } from './image/bytes.js';
 export { type BuiltIndex, buildArtifact, buildIndex, type IndexRecipe } from './image/index-factory.js';

@@ -7,8 +7,10 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Digest } from '@entrepot/oci';
+import type { TestCertificate } from './certificate.js';
 import { type Answer, errorAnswer, jsonAnswer, sendAnswer } from './upstream/answer.js';
 import { UpstreamAuth, type UpstreamAuthOptions } from './upstream/auth.js';
 import { blobAnswer, tagsAnswer, UpstreamContent } from './upstream/content.js';
@@ -21,6 +23,8 @@ export interface UpstreamOptions extends UpstreamAuthOptions {
   referrers?: boolean;
   /** Most tags of one page; default 1000. */
   tagPageSize?: number;
+  /** Speaks https with this certificate instead of http; its storage and token endpoint stay plain. */
+  certificate?: TestCertificate;
   /** Port of the registry; default any free one. */
   port?: number;
   /** Sees each request to the registry first; true means it has answered. */
@@ -69,13 +73,18 @@ export class UpstreamRegistry {
   readonly requests: RecordedRequest[] = [];
   readonly #content = new UpstreamContent();
   readonly #auth: UpstreamAuth;
-  readonly #registry = createServer((request, response) => void this.#answerRegistry(request, response));
+  readonly #registry: Server;
   readonly #storage = createServer((request, response) => void this.#answerStorage(request, response));
   readonly #tokens = createServer((request, response) => void this.#answerToken(request, response));
   #signature = randomBytes(8).toString('hex');
 
   constructor(private readonly options: UpstreamOptions) {
     this.#auth = new UpstreamAuth(options, () => this.tokenUrl);
+    const answer = (request: IncomingMessage, response: ServerResponse) => void this.#answerRegistry(request, response);
+    const { certificate: cert } = options;
+    this.#registry = cert
+      ? createSecureServer({ cert: cert.certificate, key: cert.key }, answer)
+      : createServer(answer);
   }
 
   async start(): Promise<void> {
@@ -84,6 +93,7 @@ export class UpstreamRegistry {
       listen(this.#storage),
       listen(this.#tokens).then((url) => `${url}/token`),
     ]);
+    if (this.options.certificate) this.url = this.url.replace('http:', 'https:');
     this.host = new URL(this.url).host;
   }
 
