@@ -1,6 +1,6 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { startPull } from '@entrepot/content';
-import { findPull, listEvents, type PullRow, pullProgress } from '@entrepot/database';
+import { removeImage, startPull } from '@entrepot/content';
+import { findManifests, findPull, listArtifacts, listEvents, type PullRow, pullProgress } from '@entrepot/database';
 import { type JobQueue, resolvePull } from '@entrepot/jobs';
 import { MEDIA_TYPES } from '@entrepot/oci';
 import {
@@ -36,7 +36,7 @@ describe('the check of signatures', () => {
       { name: 'nightly', pem: pem(nightly.publicKey) },
     ];
     const rule = (name: string, mode: TrustMode) => ({ pattern: `127.0.0.1:*/${name}/**`, mode, keys });
-    const rules = [rule('must', 'enforce'), rule('should', 'warn')];
+    const rules = [rule('must', 'enforce'), rule('should', 'warn'), { ...rule('whole', 'off'), artifacts: true }];
     const { parts } = await fixture.startPuller({ trust: new TrustPolicy({ default: 'off', rules }) });
     queue = parts.queue;
   });
@@ -218,5 +218,26 @@ describe('the check of signatures', () => {
     const events = await listEvents(fixture.content.database.prisma, { types: ['pull'], limit: 10 });
     expect(events).toMatchObject([{ action: 'skip-signatures', actorId: it.reference, attributes: { pull: row.id } }]);
     expect((await pull(it.reference)).row.error?.code).toBe('UNTRUSTED_IMAGE');
+  });
+
+  it('pulls what belongs to an image with it where the policy wants it, and lets it go with the image', async () => {
+    const it = await put('whole/app');
+    const index = buildIndex({ images: [it.image], format: 'oci', attestations: true });
+    upstream.putImage(it.name, index, '1');
+    const signature = signBundle({ key: release.privateKey, subject: it.subject });
+    upstream.putImage(it.name, signature);
+    const { row } = await pull(it.reference);
+    expect([row.error, row.state]).toEqual([null, 'done']);
+    const { prisma } = fixture.content.database;
+    const artifacts = await listArtifacts(prisma, index.digest);
+    expect(artifacts).toHaveLength(2);
+    expect(artifacts.map(({ digest }) => digest)).toContain(signature.digest);
+    await removeImage(fixture.content, it.reference, {});
+    expect(
+      await findManifests(
+        prisma,
+        artifacts.map(({ digest }) => digest),
+      ),
+    ).toEqual([]);
   });
 });

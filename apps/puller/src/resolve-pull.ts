@@ -14,6 +14,7 @@ import { RegistryError, RegistryLimitedError } from '@entrepot/registry-client';
 import { checkTrust } from './check-trust.js';
 import { type ChosenImage, chooseManifest } from './choose-manifest.js';
 import { PullDocuments } from './find-target.js';
+import { type FoundArtifact, gatherArtifacts } from './gather-artifacts.js';
 import { ManifestShelf } from './manifest-shelf.js';
 import { openCredential, type PullerParts } from './parts.js';
 import { publishPull } from './publish-pull.js';
@@ -43,7 +44,13 @@ export async function resolvePull(
     checkSupported(chosen.image);
     await checkTrust(parts, pull, chosen.path, request);
     if (await isCurrent(parts, pull, target.digest, chosen.shown)) return;
-    await startFetching(parts, pull, target.digest, chosen);
+    await startFetching(
+      parts,
+      pull,
+      target.digest,
+      chosen,
+      await gatherArtifacts(parts, pull, chosen, documents, request),
+    );
   } catch (error) {
     return await giveUpOrWait(parts, pull, error, job);
   }
@@ -77,13 +84,19 @@ async function isCurrent(parts: PullerParts, pull: PullRow, target: Digest, show
   });
 }
 
-async function startFetching(parts: PullerParts, pull: PullRow, target: Digest, chosen: ChosenImage): Promise<void> {
+async function startFetching(
+  parts: PullerParts,
+  pull: PullRow,
+  target: Digest,
+  chosen: ChosenImage,
+  artifacts: readonly FoundArtifact[],
+): Promise<void> {
   const { shown, image, path } = chosen;
   const { missing, complete, duePulls } = await savePlan(parts.content, pull.id, {
     target,
     shown,
-    manifests: path,
-    blobs: [image.config, ...image.layers],
+    manifests: [...path, ...artifacts],
+    blobs: [image, ...artifacts.map(({ manifest }) => manifest)].flatMap(({ config, layers }) => [config, ...layers]),
   });
   if (complete) await publishPull(parts, { pullId: pull.id });
   await parts.queue.enqueueMany(

@@ -44,7 +44,7 @@ describe('the trust policy', () => {
     writeFileSync(join(folder, 'ci.pub'), file);
     const keys = { release: text, ci: 'ci.pub' };
     const rules = [
-      { pattern: 'registry.test:5000/prod/**', mode: 'enforce', keys: ['release', 'ci'] },
+      { pattern: 'registry.test:5000/prod/**', mode: 'enforce', keys: ['release', 'ci'], artifacts: true },
       { pattern: 'redis:7*', mode: 'off' },
     ];
     const all = [
@@ -54,8 +54,8 @@ describe('the trust policy', () => {
     expect(load({ default: 'warn', keys, rules })).toEqual({
       default: 'warn',
       rules: [
-        { ...rules[0], keys: all },
-        { ...rules[1], keys: [] },
+        { ...rules[0], keys: all, artifacts: true },
+        { ...rules[1], keys: [], artifacts: false },
       ],
     });
   });

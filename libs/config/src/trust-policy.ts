@@ -10,7 +10,13 @@ export interface TrustPolicyConfig {
   /** For what no rule matches. */
   default: 'enforce' | 'warn' | 'off';
   /** The first that matches counts. */
-  rules: { pattern: string; mode: 'enforce' | 'warn' | 'off'; keys: { name: string; pem: string }[] }[];
+  rules: {
+    pattern: string;
+    mode: 'enforce' | 'warn' | 'off';
+    keys: { name: string; pem: string }[];
+    /** Signatures, attestations and SBOMs are pulled with the image. */
+    artifacts: boolean;
+  }[];
 }
 
 const maxFileBytes = 1024 * 1024;
@@ -29,6 +35,7 @@ const fileSchema = z.strictObject(
           pattern: text.refine(isPattern, 'expected a pattern of references, like registry.example.com/team/**'),
           mode,
           keys: z.array(text, 'expected a list of names of keys').max(100, 'expected at most 100').default([]),
+          artifacts: z.boolean('expected true or false').default(false),
         }),
         'expected a list',
       )

@@ -39,6 +39,7 @@ export {
   saveArchivePlan,
   takeLoad,
 } from './archives.js';
+export { type ArtifactRow, listArtifacts } from './artifacts.js';
 export {
   type BacklogBatch,
   type BacklogItem,

@@ -73,6 +73,15 @@ export const getImage = defineEndpoint({
         .object({ mediaType: z.string(), digest, sizeBytes: z.int() })
         .describe('What the name stands for upstream: an index or a manifest.'),
       layers: z.array(z.object({ digest, sizeBytes: z.int() })).describe('Bottom first.'),
+      artifacts: z
+        .array(
+          z.object({
+            digest,
+            artifactType: z.string(),
+            sizeBytes: z.int().describe('Of its files.'),
+          }),
+        )
+        .describe('Signatures, attestations and SBOMs that were pulled with it.'),
       docker: z.record(z.string(), z.unknown()).describe('As `docker image inspect` prints it.'),
     })
     .meta({ id: 'Image' }),

@@ -9,7 +9,12 @@ export type TrustMode = 'enforce' | 'warn' | 'off';
 /** A policy as it was configured and checked. */
 export interface TrustPolicyRules {
   default: TrustMode;
-  rules: readonly { pattern: string; mode: TrustMode; keys: readonly { name: string; pem: string }[] }[];
+  rules: readonly {
+    pattern: string;
+    mode: TrustMode;
+    keys: readonly { name: string; pem: string }[];
+    artifacts?: boolean;
+  }[];
 }
 
 /** A public key and what the policy calls it. */
@@ -23,6 +28,8 @@ export interface TrustRule {
   pattern: string;
   mode: TrustMode;
   keys: readonly TrustKey[];
+  /** What refers to an image is pulled with it. */
+  artifacts: boolean;
 }
 
 /** Which signatures images must have. */
@@ -31,11 +38,16 @@ export class TrustPolicy {
   readonly #default: TrustRule;
 
   constructor(policy: TrustPolicyRules = { default: 'off', rules: [] }) {
-    this.#rules = policy.rules.map(({ pattern, mode, keys }) => ({
+    this.#rules = policy.rules.map(({ pattern, mode, keys, artifacts = false }) => ({
       pattern: compilePattern(pattern),
-      rule: { pattern, mode, keys: keys.map(({ name, pem }) => ({ name, key: crypto.createPublicKey(pem) })) },
+      rule: {
+        pattern,
+        mode,
+        artifacts,
+        keys: keys.map(({ name, pem }) => ({ name, key: crypto.createPublicKey(pem) })),
+      },
     }));
-    this.#default = { pattern: 'default', mode: policy.default, keys: [] };
+    this.#default = { pattern: 'default', mode: policy.default, keys: [], artifacts: false };
   }
 
   /** The first rule that matches, or the default, which has no keys. */

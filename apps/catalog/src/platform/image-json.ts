@@ -1,6 +1,6 @@
 import type { ReleaseReport } from '@entrepot/content';
-import type { ImageSummary, LabelFilter } from '@entrepot/database';
-import { formatPlatform } from '@entrepot/oci';
+import type { ArtifactRow, ImageSummary, LabelFilter } from '@entrepot/database';
+import { formatPlatform, parseManifest } from '@entrepot/oci';
 import type { EndpointOutput, getImage, listImages, removeImage } from '@entrepot/platform-api';
 import { newestApiVersion } from '../docker-engine/api-version.js';
 import { inspectJson } from '../docker-engine/inspect-json.js';
@@ -19,11 +19,15 @@ export function summaryJson(image: ImageSummary): EndpointOutput<typeof listImag
 }
 
 /** Everything about one image. */
-export function imageJson(description: ImageDescription): EndpointOutput<typeof getImage> {
+export function imageJson(
+  description: ImageDescription,
+  artifacts: readonly ArtifactRow[],
+): EndpointOutput<typeof getImage> {
   const { detail, config } = description;
   const { id, tags, digests, parentId, brokenReason, target, layers } = detail;
   return {
     ...{ id, tags, digests, parentId, brokenReason, target, layers },
+    artifacts: artifacts.map(artifactJson),
     createdAt: instant(config.created),
     sizeBytes: layers.reduce((sum, layer) => sum + layer.sizeBytes, 0),
     labels: config.config.Labels ?? {},
@@ -35,6 +39,12 @@ export function imageJson(description: ImageDescription): EndpointOutput<typeof 
     lastTaggedAt: detail.lastTaggedAt?.toISOString() ?? null,
     docker: inspectJson(description, Number(newestApiVersion.split('.')[1])) as Record<string, unknown>,
   };
+}
+
+function artifactJson({ digest, mediaType, bytes, sizeBytes }: ArtifactRow) {
+  const manifest = parseManifest(bytes, mediaType);
+  const config = manifest.kind === 'image' ? manifest.config.mediaType : '';
+  return { digest, sizeBytes, artifactType: manifest.artifactType ?? config };
 }
 
 /** What a removal did. */

@@ -3,6 +3,7 @@ import {
   type Database,
   type ImageListFilter,
   listAncestry,
+  listArtifacts,
   pageImages,
   parseReferencePattern,
 } from '@entrepot/database';
@@ -44,7 +45,8 @@ export class PlatformImagesController {
   @Handles(getImage)
   async get({ params, query }: Call<typeof getImage>): Promise<Answer<typeof getImage>> {
     const platform = query.platform === undefined ? undefined : parsePlatform(query.platform);
-    return imageJson(await describeImage(this.database.prisma, params.name, platform));
+    const image = await describeImage(this.database.prisma, params.name, platform);
+    return imageJson(image, await listArtifacts(this.database.prisma, image.detail.target.digest));
   }
 
   @Handles(getImageHistory)

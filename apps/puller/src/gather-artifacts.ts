@@ -1,0 +1,56 @@
+import type { PullRow } from '@entrepot/database';
+import {
+  type Descriptor,
+  type Digest,
+  type ImageManifest,
+  isAttestation,
+  isRunnableImage,
+  parseReference,
+  repositoryName,
+} from '@entrepot/oci';
+import type { RequestContext } from '@entrepot/registry-client';
+import type { ChosenImage, FoundManifest, ManifestReader } from './choose-manifest.js';
+import type { PullerParts } from './parts.js';
+
+/** A manifest that is no image and belongs to one. */
+export type FoundArtifact = FoundManifest & { manifest: ImageManifest };
+
+/** Whoever hangs more on an image gets the first of them pulled. */
+const maxArtifacts = 50;
+const attested = 'vnd.docker.reference.digest';
+
+/**
+ * What the policy wants pulled with an image: BuildKit's attestations in its index, and what refers to its manifests
+ * (signatures, attestations, SBOMs). It is removed when what it belongs to is removed.
+ *
+ * @throws {RegistryError}
+ */
+export async function gatherArtifacts(
+  { trust, registry }: PullerParts,
+  pull: PullRow,
+  { path, shown }: ChosenImage,
+  documents: ManifestReader,
+  context: RequestContext,
+): Promise<FoundArtifact[]> {
+  const reference = parseReference(pull.reference);
+  if (!trust.find(reference).artifacts) return [];
+  const repository = repositoryName(reference);
+  const named = path.flatMap(({ manifest }) => (manifest.kind === 'index' ? manifest.manifests : []));
+  const attestations = named.filter((entry) => isAttestation(entry) && entry.annotations?.[attested] === shown);
+  const referrers: Descriptor[] = [];
+  for (const { digest } of path) referrers.push(...(await registry.listReferrers(repository, digest, context)));
+  const known = new Set<Digest>(path.map(({ digest }) => digest));
+  const artifacts: FoundArtifact[] = [];
+  for (const descriptor of [...attestations, ...referrers]) {
+    if (artifacts.length === maxArtifacts) break;
+    if (known.has(descriptor.digest)) continue;
+    known.add(descriptor.digest);
+    const found = await documents.manifest(descriptor);
+    if (isArtifact(found)) artifacts.push(found);
+  }
+  return artifacts;
+}
+
+function isArtifact(found: FoundManifest): found is FoundArtifact {
+  return found.manifest.kind === 'image' && !isRunnableImage(found.manifest);
+}
