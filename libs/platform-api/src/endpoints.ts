@@ -47,7 +47,7 @@ import {
   runSchedule,
 } from './schedules.js';
 import { searchImages } from './search.js';
-import { getDiskUsage, getSystem } from './system.js';
+import { collectNow, getDiskUsage, getSystem } from './system.js';
 import { listTagMoves, listTags } from './tags.js';
 import { createToken, deleteToken, listTokens } from './tokens.js';
 
@@ -55,6 +55,7 @@ import { createToken, deleteToken, listTokens } from './tokens.js';
 export const endpoints = {
   getSystem,
   getDiskUsage,
+  collectNow,
   listImages,
   getImage,
   getImageHistory,

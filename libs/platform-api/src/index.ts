@@ -64,7 +64,7 @@ export {
   runSchedule,
 } from './schedules.js';
 export { searchImages } from './search.js';
-export { getDiskUsage, getSystem } from './system.js';
+export { collectNow, getDiskUsage, getSystem } from './system.js';
 export { listTagMoves, listTags } from './tags.js';
 export { createToken, deleteToken, listTokens } from './tokens.js';
 export { digest, platform, time } from './values.js';

@@ -47,3 +47,17 @@ export const getDiskUsage = defineEndpoint({
     })
     .meta({ id: 'DiskUsage' }),
 });
+
+export const collectNow = defineEndpoint({
+  ...resource,
+  method: 'POST',
+  path: '/system/collect',
+  role: 'admin',
+  summary: 'Ask for a collection of what nothing refers to any more',
+  description: 'It takes what has been without a reference for as long as the service is set to keep it.',
+  response: z
+    .object({ collectableBytes: z.int().describe('Stored bytes that nothing refers to now.') })
+    .meta({ id: 'CollectionRequest' }),
+  status: 202,
+  startsWork: true,
+});

@@ -3,7 +3,8 @@ import { endpoints } from '@entrepot/platform-api';
 import { createTestDatabase, type SeededImage, seedImage } from '@entrepot/testing';
 import { type ApiFixture, openApi } from './api-fixture.js';
 
-const { createToken, listTokens, deleteToken, listImages, tagImage, getSystem, listEvents, startPull } = endpoints;
+const { createToken, listTokens, deleteToken, listImages, tagImage, getSystem, listEvents, startPull, collectNow } =
+  endpoints;
 const { createRegistry, changeRegistry, deleteRegistry, getRegistry, listRegistries, testRegistry } = endpoints;
 
 const adminToken = 'the-first-token-of-all';
@@ -50,6 +51,8 @@ describe('access', () => {
     });
     expect(await api.call(tagImage, tag, operator)).toEqual({ name: 'b:1' });
     expect(await api.refusal(listTokens, {}, operator)).toMatchObject({ code: 'ROLE_TOO_LOW' });
+    expect(await api.refusal(collectNow, {}, operator)).toMatchObject({ code: 'ROLE_TOO_LOW' });
+    expect(await api.call(collectNow, {}, admin)).toEqual({ collectableBytes: expect.any(Number) });
     expect((await api.call(getSystem, {}, admin)).caller).toEqual({ name: 'a', role: 'admin' });
     const { items } = await api.call(listEvents, { query: { action: ['tag'] } }, reader);
     expect(items).toMatchObject([{ caller: 'o', subject: image.id }]);

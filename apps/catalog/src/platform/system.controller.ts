@@ -5,10 +5,11 @@ import {
   measureDiskUsage,
   measureSharedBytes,
 } from '@entrepot/database';
-import { type EndpointOutput, getDiskUsage, getSystem } from '@entrepot/platform-api';
+import { collect, type JobQueue } from '@entrepot/jobs';
+import { collectNow, type EndpointOutput, getDiskUsage, getSystem } from '@entrepot/platform-api';
 import { Controller, Inject } from '@nestjs/common';
 import { newestApiVersion } from '../docker-engine/api-version.js';
-import { DATABASE } from '../providers.js';
+import { DATABASE, JOB_QUEUE } from '../providers.js';
 import { serverVersion } from '../version.js';
 import type { Call } from './call.js';
 import { type Answer, Handles } from './handles.js';
@@ -17,7 +18,10 @@ import { summaryJson } from './image-json.js';
 /** What this service is and what it holds. */
 @Controller()
 export class PlatformSystemController {
-  constructor(@Inject(DATABASE) private readonly database: Database) {}
+  constructor(
+    @Inject(DATABASE) private readonly database: Database,
+    @Inject(JOB_QUEUE) private readonly queue: JobQueue,
+  ) {}
 
   @Handles(getSystem)
   async system({ caller: { name, role } }: Call<typeof getSystem>): Promise<Answer<typeof getSystem>> {
@@ -29,6 +33,12 @@ export class PlatformSystemController {
     const { prisma } = this.database;
     const usage = { ...(await measureDiskUsage(prisma)), collectableBytes: await measureCollectable(prisma) };
     return query.verbose ? { ...usage, imageList: await this.#imageList() } : usage;
+  }
+
+  @Handles(collectNow)
+  async collect(_: Call<typeof collectNow>): Promise<Answer<typeof collectNow>> {
+    await this.queue.enqueue(collect, {});
+    return { collectableBytes: await measureCollectable(this.database.prisma) };
   }
 
   async #imageList(): Promise<EndpointOutput<typeof getDiskUsage>['imageList']> {
