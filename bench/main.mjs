@@ -5,6 +5,7 @@ import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { root } from '../scripts/workspace.mjs';
 import { firstByte, listLatency } from './api.mjs';
+import { fairStory, overheadStory, planStory, sharingStory } from './batches.mjs';
 import { batchCases, emptyEntrepot, listCases, loadCases, pullCases, saveCases, withServices } from './cases.mjs';
 import { startCounter } from './counter.mjs';
 import { makeImages, pushImage, pushLargeLayer } from './images.mjs';
@@ -25,7 +26,7 @@ const groups = [];
 const notes = [];
 const stops = [];
 
-const stories = { pull, batch, save, load, list, tags, memory, production };
+const stories = { pull, batch, batches, save, load, list, tags, memory, production };
 
 await main();
 
@@ -83,6 +84,13 @@ async function batch(at) {
   });
   const sent = await countUpstreamBytes(at);
   note(`12 images at once: ${sent} bytes of blobs asked for upstream, ${uniqueBytes} bytes unique`);
+}
+
+/** What queued batches promise. */
+async function batches(at) {
+  const story = { ...at, rounds, group, note, keep, interleave, say };
+  for (const tell of [sharingStory, planStory, fairStory, overheadStory]) await tell(story);
+  await emptyEntrepot(at.entrepot);
 }
 
 /** Pulls all images once more through a proxy that counts the bytes of blobs. */

@@ -25,7 +25,7 @@ describe('a batch', () => {
   afterEach(async () => {
     await fixture.close();
     await upstream.close();
-  });
+  }, 120_000);
 
   const put = async (name: string, ...layers: string[]): Promise<{ reference: string; image: BuiltImage }> => {
     const image = await buildImage({ layers: layers.map((layer) => layerOf(layer)), config: { Labels: { name } } });

@@ -24,7 +24,7 @@ describe('people and batches', () => {
   afterEach(async () => {
     await fixture.close();
     await upstream.close();
-  });
+  }, 120_000);
 
   const put = async (
     name: string,

@@ -26,7 +26,7 @@ describe('the limits of a registry', () => {
   afterEach(async () => {
     await fixture.close();
     await upstream.close();
-  });
+  }, 120_000);
 
   const put = async (at: UpstreamRegistry, name: string, bytes = 10_000): Promise<string> => {
     const content = deterministicBytes(bytes, name);

@@ -25,9 +25,9 @@ import { describeFailure, isFinal, waitLine } from './pull-failure.js';
 import { checkSupported } from './supported-image.js';
 
 /** Items that are written down together. */
-const roundItems = 250;
+const roundItems = 500;
 /** Items that are asked for side by side. */
-const lookAhead = 32;
+const lookAhead = 48;
 /** A registry in trouble is tried so often, with growing waits. */
 const planTries = 5;
 const firstWaitMs = 2_000;
@@ -47,12 +47,13 @@ export async function planBatch(
   job: Pick<JobContext, 'signal'>,
 ): Promise<{ retryAt: Date } | undefined> {
   setMaxListeners(0, job.signal);
+  const shelf = new PlanShelf(new ManifestShelf(parts.content));
   for (;;) {
     job.signal.throwIfAborted();
     const items = await takeQueuedItems(parts.content, batchId, parts.owner, roundItems);
     if (items === null) return;
     if (items.length === 0) break;
-    await savePlanningRound(parts.content, batchId, await new Round(parts, job.signal).plan(items));
+    await savePlanningRound(parts.content, batchId, await new Round(parts, shelf, job.signal).plan(items));
   }
   const { retryAt } = await endPlanning(parts.content, batchId, parts.owner, await parts.freeBytes());
   return retryAt === null ? undefined : { retryAt };
@@ -60,7 +61,6 @@ export async function planBatch(
 
 /** Plans some items side by side; what one of them learnt spares the others a question. */
 class Round {
-  readonly #shelf: SharedShelf;
   readonly #manifests: PlannedManifest[] = [];
   readonly #targets = new Map<string, Promise<FoundManifest>>();
   /** Registries that refused or were not there in this round: nobody else asks them. */
@@ -68,10 +68,9 @@ class Round {
 
   constructor(
     private readonly parts: PullerParts,
+    private readonly shelf: PlanShelf,
     private readonly signal: AbortSignal,
-  ) {
-    this.#shelf = new SharedShelf(new ManifestShelf(parts.content));
-  }
+  ) {}
 
   async plan(items: readonly QueuedItem[]): Promise<PlanningRound> {
     const outcomes: Outcome[] = [];
@@ -117,10 +116,10 @@ class Round {
       reference: item.reference,
       signal: this.signal,
       isBatch: true,
-      shelf: this.#shelf,
+      shelf: this.shelf,
       onManifest: (manifest) => {
         manifestRequests += 1;
-        this.#shelf.put(manifest);
+        this.shelf.put(manifest);
         this.#manifests.push(manifest);
       },
     });
@@ -158,17 +157,32 @@ function blobsOf({ config, layers }: ImageManifest): { digest: Digest; sizeBytes
   return [config, ...layers].map(({ digest, sizeBytes }) => ({ digest, sizeBytes }));
 }
 
-/** A shelf that remembers what was put on it in this round. */
-class SharedShelf {
-  readonly #fresh = new Map<Digest, ShelvedManifest>();
+/** How many bytes of manifests one planning keeps at hand. */
+const mostShelfBytes = 32 * 1024 * 1024;
+
+/** A shelf that remembers what it was given and what it found: the images of one batch have much in common. */
+class PlanShelf {
+  readonly #known = new Map<Digest, ShelvedManifest>();
+  #bytes = 0;
 
   constructor(private readonly stored: ManifestShelf) {}
 
   async find(digest: Digest): Promise<ShelvedManifest | null> {
-    return this.#fresh.get(digest) ?? (await this.stored.find(digest)) ?? this.#fresh.get(digest) ?? null;
+    const known = this.#known.get(digest);
+    if (known !== undefined) return known;
+    const found = await this.stored.find(digest);
+    if (found !== null) this.put(found);
+    return found ?? this.#known.get(digest) ?? null;
   }
 
   put(manifest: ShelvedManifest): void {
-    this.#fresh.set(manifest.digest, manifest);
+    if (this.#known.has(manifest.digest)) return;
+    this.#known.set(manifest.digest, manifest);
+    this.#bytes += manifest.bytes.length;
+    for (const [oldest, { bytes }] of this.#known) {
+      if (this.#bytes <= mostShelfBytes) break;
+      this.#known.delete(oldest);
+      this.#bytes -= bytes.length;
+    }
   }
 }

@@ -19,7 +19,7 @@ describe('a schedule', () => {
   afterEach(async () => {
     await fixture.close();
     await upstream.close();
-  });
+  }, 120_000);
 
   const put = async (content: string, ...tags: string[]): Promise<void> => {
     upstream.putImage('lib/app', await buildImage({ layers: [[{ name: 'f', content }]] }), ...tags);
