@@ -1,4 +1,5 @@
 import { type DynamicModule, Module } from '@nestjs/common';
+import { BuildController } from './build/build.controller.js';
 import { ContainersController } from './containers/containers.controller.js';
 import { HealthController } from './health.controller.js';
 import { InsidesController } from './insides/insides.controller.js';
@@ -12,7 +13,7 @@ export class AppModule {
     return {
       module: AppModule,
       providers: providersOf(parts),
-      controllers: [HealthController, LoadController, ContainersController, InsidesController],
+      controllers: [HealthController, LoadController, ContainersController, BuildController, InsidesController],
     };
   }
 }

@@ -46,6 +46,8 @@ function openParts(config: ServiceConfig, logger: Logger): ArchiverParts {
     health,
     metrics: createMetrics('archiver'),
     internalSecret: config.internalSecret,
+    secretKey: config.secretKey,
+    sourceEpoch: config.sourceEpoch ?? null,
     collectAfterMs: config.collectAfterMs,
     reach: config.loadPrivate ? 'loopback' : 'public',
   };

@@ -3,6 +3,9 @@ import type { JobQueue } from '@entrepot/jobs';
 import type { Health, Logger, Metrics } from '@entrepot/observability';
 import type { Reach } from '@entrepot/registry-client';
 import type { Provider } from '@nestjs/common';
+import { createBuilder } from './build/create-builder.js';
+import type { ImageBuilder } from './build/image-builder.js';
+import { BaseTrees } from './containers/base-trees.js';
 import { LayerStacks } from './insides/layer-stacks.js';
 import type { LayerReader } from './layer-thread.js';
 
@@ -13,6 +16,8 @@ export const LOAD_PARTS = Symbol('load parts');
 export const LAYER_STACKS = Symbol('layer stacks');
 export const LOGGER = Symbol('logger');
 export const INTERNAL_SECRET = Symbol('internal secret');
+export const BUILDER = Symbol('builder');
+export const SOURCE_EPOCH = Symbol('source epoch');
 
 /** Everything from outside that this service works with. Whoever opened it closes it. */
 export interface ArchiverParts {
@@ -28,6 +33,10 @@ export interface ArchiverParts {
   internalSecret: string;
   /** How near to us a URL may lead that a client wants to have loaded. */
   reach: Reach;
+  /** Credentials of pulls are sealed with it. */
+  secretKey: Buffer;
+  /** The time of everything that builds make; null for the clock's. */
+  sourceEpoch: Date | null;
   /** How long content outlives its last reference. */
   collectAfterMs: number;
 }
@@ -41,5 +50,11 @@ export function providersOf(parts: ArchiverParts): Provider[] {
     { provide: LAYER_STACKS, useValue: new LayerStacks(parts) },
     { provide: LOGGER, useValue: parts.logger },
     { provide: INTERNAL_SECRET, useValue: parts.internalSecret },
+    { provide: BUILDER, useValue: builderOf(parts) },
+    { provide: SOURCE_EPOCH, useValue: parts.sourceEpoch },
   ];
+}
+
+function builderOf({ content, queue, secretKey }: ArchiverParts): ImageBuilder {
+  return createBuilder({ content, queue, secretKey, trees: new BaseTrees(content, queue), runner: null });
 }

@@ -4,6 +4,7 @@ import { ArchiverRelay } from './archives/archiver-relay.js';
 import { BatchService } from './batches/batch-service.js';
 import { ContainerService } from './containers/container-service.js';
 import { AbsentController } from './docker-engine/absent.controller.js';
+import { BuildController } from './docker-engine/build.controller.js';
 import { ContainerFilesController } from './docker-engine/container-files.controller.js';
 import { ContainersController } from './docker-engine/containers.controller.js';
 import { EventsController } from './docker-engine/events.controller.js';
@@ -43,6 +44,7 @@ const dockerEngine = [
   LoadController,
   EventsController,
   ContainersController,
+  BuildController,
   ContainerFilesController,
   RuntimeController,
   AbsentController,

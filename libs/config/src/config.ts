@@ -64,6 +64,8 @@ export interface Config {
   archiverListen?: ListenAddress;
   /** ENTREPOT_HEALTH_LISTEN: where puller and archiver answer health checks and metrics; unset = nowhere. */
   healthListen?: ListenAddress;
+  /** SOURCE_DATE_EPOCH; unset = builds go by the clock. */
+  sourceEpoch?: Date;
   /** Variables that are probably misspelt; to be logged once at the start. */
   warnings: readonly string[];
 }

@@ -73,6 +73,7 @@ function toConfig(
     archiverUrls: values.ENTREPOT_ARCHIVER_URLS,
     archiverListen: values.ENTREPOT_ARCHIVER_LISTEN,
     healthListen: values.ENTREPOT_HEALTH_LISTEN,
+    sourceEpoch: values.SOURCE_DATE_EPOCH,
   };
 }
 

@@ -37,6 +37,11 @@ export function count(most: number) {
   });
 }
 
+/** Seconds since 1970. */
+export const epoch = text('seconds since 1970', (value) =>
+  /^\d{1,11}$/.test(value) ? new Date(Number(value) * 1000) : undefined,
+);
+
 /** `1`, `true`, `yes`, `on` or their opposites. */
 export const flag = text('1 or 0', (value) => flags[value.toLowerCase()]);
 

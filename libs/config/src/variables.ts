@@ -20,6 +20,8 @@ export const variables = z.object({
   BLOB_STORE_URL: values.url('file', 's3').optional(),
   ENTREPOT_BLOB_CAPACITY: values.byteSize.optional(),
   ENTREPOT_COLLECT_AFTER: values.duration.default(3_600_000),
+  // What builds make is as old as this; many build systems set it (reproducible-builds.org).
+  SOURCE_DATE_EPOCH: values.epoch.optional(),
   // Secrets.
   ENTREPOT_SECRET_KEY: values.key.optional(),
   ENTREPOT_INTERNAL_SECRET: values.secret.optional(),

@@ -130,6 +130,7 @@ export {
   lockUnheldBlobs,
   unadmitObject,
 } from './blobs.js';
+export { type CachedStep, listCachedSteps } from './build-cache.js';
 export {
   type ContainerEntryKind,
   type ContainerEntryRow,

@@ -3,12 +3,11 @@ import { layerAnalysedTopic, wantLayers } from '@entrepot/database';
 import { analyseLayerNow, type JobQueue } from '@entrepot/jobs';
 import { type IndexEntry, MergedTree, readLayerIndex } from '@entrepot/layers';
 import type { Digest } from '@entrepot/oci';
-import { initLayer } from './init-layer.js';
 
 const maxCachedEntries = 250_000;
 const lookAnywayMs = 2_000;
 
-/** What a container's own layer stands on: the tree of its image, with a daemon's layer over it as the topmost. */
+/** What a layer stands on: the tree of an image, and perhaps a layer over it that no image has. */
 export interface BaseTree {
   tree: MergedTree;
   entries: number;
@@ -21,6 +20,7 @@ export class BaseTrees {
   constructor(
     private readonly content: ContentContext,
     private readonly queue: JobQueue,
+    private readonly topmost?: (tree: MergedTree) => Iterable<IndexEntry>,
   ) {}
 
   /**
@@ -55,7 +55,7 @@ export class BaseTrees {
       }
     };
     for (const layer of layers) await tree.add(counted(readLayerIndex(openLayerIndex(this.content, layer))));
-    await tree.add(initLayer(tree));
+    if (this.topmost) await tree.add(this.topmost(tree));
     return { tree, entries };
   }
 

@@ -28,6 +28,7 @@ import { ContainerErrorFilter } from './error-filter.js';
 import { ContainerPathError } from './errors.js';
 import { findOwner } from './find-owner.js';
 import { type ImportParts, importImage } from './import-image.js';
+import { initLayer } from './init-layer.js';
 import { openUrl } from './open-url.js';
 import { findPath, findTarget, statHeader } from './paths.js';
 import { stageArchive } from './stage-archive.js';
@@ -45,7 +46,7 @@ export class ContainersController {
   readonly #trees: ContainerTrees;
 
   constructor(@Inject(LOAD_PARTS) private readonly parts: ImportParts) {
-    this.#trees = new ContainerTrees(parts.content, new BaseTrees(parts.content, parts.queue));
+    this.#trees = new ContainerTrees(parts.content, new BaseTrees(parts.content, parts.queue, initLayer));
   }
 
   @Head('containers/:name/archive')

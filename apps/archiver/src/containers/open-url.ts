@@ -1,4 +1,6 @@
-import { Readable } from 'node:stream';
+import { STATUS_CODES } from 'node:http';
+import type { Readable } from 'node:stream';
+import { type Dispatcher, request } from 'undici';
 import { ContainerPathError } from './errors.js';
 
 const maxRedirects = 10;
@@ -12,27 +14,28 @@ export async function openUrl(address: string, signal: AbortSignal): Promise<Rea
   let url = parseUrl(address);
   for (let hop = 0; hop <= maxRedirects; hop++) {
     const answer = await get(url, signal);
-    const location = answer.headers.get('location');
-    if (answer.status >= 300 && answer.status < 400 && location !== null) {
-      await answer.body?.cancel();
+    const { statusCode, headers, body } = answer;
+    const location = headers.location;
+    if (statusCode >= 300 && statusCode < 400 && typeof location === 'string') {
+      await body.dump();
       url = parseUrl(location, url);
       continue;
     }
-    if (!answer.ok || answer.body === null) {
-      await answer.body?.cancel();
+    if (statusCode !== 200) {
+      await body.dump();
       throw new ContainerPathError(
         500,
-        `failed to GET ${url} with status ${answer.status} ${answer.statusText}`.trim(),
+        `failed to GET ${url} with status ${statusCode} ${STATUS_CODES[statusCode] ?? ''}`.trim(),
       );
     }
-    return Readable.fromWeb(answer.body as Parameters<typeof Readable.fromWeb>[0]);
+    return body;
   }
   throw new ContainerPathError(500, `Get ${JSON.stringify(address)}: stopped after ${maxRedirects} redirects`);
 }
 
-async function get(url: URL, signal: AbortSignal): Promise<Response> {
+async function get(url: URL, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
   try {
-    return await fetch(url, { redirect: 'manual', signal });
+    return await request(url, { signal, headers: { 'user-agent': 'entrepot' } });
   } catch (error) {
     throw new ContainerPathError(500, `Get ${JSON.stringify(url.href)}: ${reasonOf(error, url)}`);
   }
@@ -40,7 +43,7 @@ async function get(url: URL, signal: AbortSignal): Promise<Response> {
 
 /** Go's words for the failures that people know. */
 function reasonOf(error: unknown, url: URL): string {
-  const { code, message } = ((error as Error).cause ?? error) as NodeJS.ErrnoException;
+  const { code, message } = error as NodeJS.ErrnoException;
   const place = `${url.hostname}:${url.port || (url.protocol === 'https:' ? '443' : '80')}`;
   if (code === 'ECONNREFUSED') return `dial tcp ${place}: connect: connection refused`;
   if (code === 'ENOTFOUND') return `dial tcp: lookup ${url.hostname}: no such host`;

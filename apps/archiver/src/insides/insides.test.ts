@@ -52,6 +52,7 @@ describe('questions about layers', () => {
         collectAfterMs: 0,
         reach: 'public',
       },
+      ...{ secretKey: Buffer.alloc(32), sourceEpoch: null },
     });
     await app.listen(0, '127.0.0.1');
     const base = [

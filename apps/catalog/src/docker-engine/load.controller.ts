@@ -1,8 +1,7 @@
-import { Readable } from 'node:stream';
 import { Controller, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ArchiverRelay } from '../archives/archiver-relay.js';
-import { closedSignal } from './message-stream.js';
+import { closedSignal, sendRelayed } from './message-stream.js';
 
 /** `docker load`. */
 @Controller('images')
@@ -23,15 +22,6 @@ export class LoadController {
       'the archive was not read to its end; load it again',
       closedSignal(reply),
     );
-    const first = await messages.next();
-    void reply
-      .code(200)
-      .header('content-type', 'application/json')
-      .send(Readable.from(from(first, messages)));
+    await sendRelayed(reply, messages);
   }
-}
-
-async function* from<T>(first: IteratorResult<T>, rest: AsyncGenerator<T>): AsyncGenerator<T> {
-  if (!first.done) yield first.value;
-  yield* rest;
 }

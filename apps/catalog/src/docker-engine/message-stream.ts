@@ -20,6 +20,20 @@ export async function sendMessages(reply: FastifyReply, messages: AsyncGenerator
     .send(Readable.from(encode(first, messages)));
 }
 
+/** The same for messages that come as bytes from an archiver. */
+export async function sendRelayed(reply: FastifyReply, bytes: AsyncGenerator<Buffer | string>): Promise<void> {
+  const first = await bytes.next();
+  void reply
+    .code(200)
+    .header('content-type', 'application/json')
+    .send(Readable.from(from(first, bytes)));
+}
+
+async function* from<T>(first: IteratorResult<T>, rest: AsyncGenerator<T>): AsyncGenerator<T> {
+  if (!first.done) yield first.value;
+  yield* rest;
+}
+
 async function* encode(first: IteratorResult<object>, rest: AsyncGenerator<object>): AsyncGenerator<string> {
   if (first.done) return;
   try {

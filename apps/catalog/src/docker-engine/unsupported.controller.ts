@@ -6,7 +6,7 @@ import { discardBody } from './json-body.js';
 const swarmKinds = ['configs', 'nodes', 'secrets', 'services', 'tasks'];
 
 const posts = [
-  ...['containers/:name/update', 'build', 'build/cancel', 'session', 'grpc'],
+  ...['containers/:name/update', 'build/cancel', 'session', 'grpc'],
   ...['exec/:id/start', 'exec/:id/resize', 'images/:name/push'],
   ...['networks/create', 'networks/:id/connect', 'networks/:id/disconnect', 'volumes/create'],
   ...[
@@ -24,7 +24,7 @@ const gets = [
 ];
 
 const purposes: readonly [path: RegExp, what: string][] = [
-  [/^\/(?:build|session|grpc)/, 'build images'],
+  [/^\/(?:build|session|grpc)/, 'build by BuildKit; set DOCKER_BUILDKIT=0'],
   [/^\/images\/.*\/push/, 'push images yet'],
   [/^\/networks/, 'make networks'],
   [/^\/volumes/, 'make volumes'],

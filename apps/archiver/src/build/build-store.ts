@@ -1,0 +1,166 @@
+import { randomUUID } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
+import {
+  type ContentContext,
+  createImage,
+  openBlob,
+  releaseLeases,
+  renewLeases,
+  type StoredLayer,
+  storeLayer,
+} from '@entrepot/content';
+import { findImage, listCachedSteps } from '@entrepot/database';
+import { analyseLayer, type JobQueue, publishPull } from '@entrepot/jobs';
+import { type LayerItem, opaqueItem, whiteoutItem, writeLayer } from '@entrepot/layers';
+import { type ContainerConfig, type Descriptor, type Digest, parseImageConfig, printImageConfig } from '@entrepot/oci';
+import type { BaseTrees } from '../containers/base-trees.js';
+import type { NewLayer } from './copy/place-files.js';
+import { type FileArchive, FileReader, type FileSource } from './file-source.js';
+import type { FileTree } from './file-tree.js';
+import { readStageImage, type StageImage } from './stage-image.js';
+
+/** What a build stores with. */
+export interface BuildStoreParts {
+  content: ContentContext;
+  queue: JobQueue;
+  trees: BaseTrees;
+}
+
+/** What one step makes of an image. */
+export interface StepResult {
+  config: ContainerConfig;
+  createdBy: string;
+  author: string;
+  layer: StoredLayer | null;
+  created: Date;
+}
+
+const leaseMs = 60 * 60_000;
+
+/** Everything that one build reads and keeps, in its own name; `close` lets go of what no image has. */
+export class BuildStore {
+  readonly lease = { owner: `build:${randomUUID()}`, leaseMs };
+  readonly #archives = new Map<Digest, FileArchive>();
+  readonly #renewal = setInterval(() => {
+    renewLeases(this.parts.content, this.lease.owner, leaseMs).catch(() => {});
+  }, leaseMs / 4);
+
+  constructor(private readonly parts: BuildStoreParts) {}
+
+  /** The files of an image. Waits for layers that nobody has looked into. */
+  async filesOf({ layers }: Pick<StageImage, 'layers'>): Promise<FileTree> {
+    const tree = await this.parts.trees.get(layers.map(({ digest }) => digest));
+    const sourceOf: FileTree['sourceOf'] = ({ entry, layer }) => {
+      return { archive: this.#archiveOf(layers[layer] as Descriptor), entry };
+    };
+    return { tree, sourceOf, isContext: false };
+  }
+
+  /** The image that an earlier build made by the same step, the one made last; null when there is none. */
+  async findCached(
+    parent: StageImage,
+    step: Omit<StepResult, 'layer'>,
+    epoch: Date | null,
+  ): Promise<StageImage | null> {
+    const { content } = this.parts;
+    const { prisma } = content.database;
+    const wanted = asJson(step.config);
+    for (const { id, config } of await listCachedSteps(prisma, parent.id, step.createdBy)) {
+      const { config: run, created, author } = parseImageConfig(Buffer.from(JSON.stringify(config)));
+      if (!isDeepStrictEqual(asJson(run), wanted) || (author ?? '') !== step.author) continue;
+      if (epoch !== null && Date.parse(created ?? '') !== epoch.getTime()) continue;
+      const found = await findImage(prisma, id);
+      if (found !== null) return readStageImage(content, found, this.lease);
+    }
+    return null;
+  }
+
+  /** Stores what a layer changes; null when that is nothing. */
+  async storeLayer(layer: NewLayer, latestMs: number, signal: AbortSignal): Promise<StoredLayer | null> {
+    const sources = new Map<string, FileSource>();
+    const items: LayerItem[] = [];
+    const names = new Map<number, string>();
+    for (const entry of layer.tree.entries()) {
+      const { path, type, opaque, content, inode, covers: _, ...attributes } = entry;
+      const mtimeMs = Math.min(entry.mtimeMs, latestMs);
+      if (path === '') continue;
+      if (type === 'whiteout') {
+        items.push(whiteoutItem(path, mtimeMs));
+        continue;
+      }
+      const first = inode === null ? undefined : names.get(inode);
+      if (first !== undefined) {
+        items.push({ ...attributes, path, mtimeMs, type: 'link', linkTarget: first, xattrs: {}, sizeBytes: 0 });
+        continue;
+      }
+      if (inode !== null) names.set(inode, path);
+      if (content?.kind === 'kept') sources.set(path, layer.contentOf(content.path));
+      items.push({ ...attributes, path, mtimeMs, type });
+      if (opaque) items.push(opaqueItem(path, mtimeMs));
+    }
+    if (items.length === 0) return null;
+    return this.#storeItems(items, sources, signal);
+  }
+
+  /** Stores the tar of a layer as it comes. */
+  storeTar(tar: AsyncIterable<Buffer>, signal: AbortSignal): Promise<StoredLayer> {
+    return storeLayer(this.parts.content, tar, { ...this.lease, signal });
+  }
+
+  /** Makes the image of a step, without a name. */
+  async createImage(
+    parent: StageImage,
+    { config, createdBy, author, layer, created }: StepResult,
+  ): Promise<StageImage> {
+    const { content, queue } = this.parts;
+    const { owner } = this.lease;
+    const image = {
+      platform: parent.platform,
+      config,
+      layers: layer === null ? parent.layers : [...parent.layers, layer.descriptor],
+      diffIds: layer === null ? parent.diffIds : [...parent.diffIds, layer.diffId],
+      history: [...parent.history, { created: created.toISOString(), createdBy, author, emptyLayer: layer === null }],
+    };
+    const document = printImageConfig({ ...image.platform, ...image, created, author });
+    const made = { config: document, layers: image.layers, names: [], parentId: parent.id };
+    const { imageId, duePulls } = await createImage(content, made, { action: 'made', owner, leaseMs });
+    const due = [...duePulls, ...(layer?.duePulls ?? [])].map((pullId) => ({ pullId }));
+    await queue.enqueueMany(publishPull, due);
+    if (layer !== null) await queue.enqueueMany(analyseLayer, [{ digest: layer.descriptor.digest }]);
+    return { ...image, id: imageId, created: created.toISOString() };
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#renewal);
+    await releaseLeases(this.parts.content, this.lease.owner);
+  }
+
+  async #storeItems(
+    items: readonly LayerItem[],
+    sources: ReadonlyMap<string, FileSource>,
+    signal: AbortSignal,
+  ): Promise<StoredLayer> {
+    const reader = new FileReader(sources.values());
+    try {
+      const withContents = items.map((item) => {
+        const source = sources.get(item.path);
+        return source === undefined || item.type !== 'file' ? item : { ...item, content: () => reader.read(source) };
+      });
+      return await this.storeTar(writeLayer(withContents), signal);
+    } finally {
+      await reader.close();
+    }
+  }
+
+  #archiveOf({ digest }: Descriptor): FileArchive {
+    const known = this.#archives.get(digest);
+    const archive = known ?? { isPlain: false, open: () => openBlob(this.parts.content, digest) };
+    this.#archives.set(digest, archive);
+    return archive;
+  }
+}
+
+/** As a document has it: what is undefined is not there. */
+function asJson(config: ContainerConfig): unknown {
+  return JSON.parse(JSON.stringify(config));
+}

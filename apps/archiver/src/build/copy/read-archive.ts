@@ -1,0 +1,81 @@
+import { Readable } from 'node:stream';
+import {
+  asCorruptStream,
+  CorruptStreamError,
+  cleanEntryName,
+  compressionMagicBytes,
+  decompressed,
+  defaultTarLimits,
+  type IndexEntry,
+  InvalidTarError,
+  indexEntry,
+  isRootName,
+  MergedTree,
+  sniffCompression,
+  TarReader,
+  type TreeEntry,
+  withinLimits,
+} from '@entrepot/layers';
+import { BuildError } from '../errors.js';
+import { type FileArchive, type FileSource, readFile } from '../file-source.js';
+
+/** What is in an archive that ADD unpacks. */
+export interface ArchiveFiles {
+  tree: MergedTree;
+  sourceOf(found: TreeEntry): FileSource;
+}
+
+const limits = { ...defaultTarLimits, maxEntries: 1_000_000 };
+
+/**
+ * The files in a tar, plain or packed by gzip or zstd; null when the file is none, and is to be copied as it is.
+ *
+ * @throws {BuildError} packed by bzip2 or xz, or broken
+ */
+export async function readArchive(file: FileSource): Promise<ArchiveFiles | null> {
+  const compression = sniffCompression(await head(file, compressionMagicBytes));
+  if (compression === 'bzip2' || compression === 'xz') {
+    throw new BuildError(
+      400,
+      `cannot unpack ${file.entry.path}: ${compression} is not supported, only gzip and zstd are`,
+    );
+  }
+  const archive: FileArchive = {
+    isPlain: false,
+    open: async () => Readable.from(readFile(file), { objectMode: false }),
+  };
+  const entries: IndexEntry[] = [];
+  try {
+    await readEntries(await archive.open(), entries);
+  } catch (error) {
+    const cause = asCorruptStream(error);
+    const isBroken = cause instanceof InvalidTarError || cause instanceof CorruptStreamError;
+    if (isBroken && entries.length === 0) return null;
+    if (isBroken) throw new BuildError(400, `cannot unpack ${file.entry.path}: ${cause.message}`);
+    throw cause;
+  }
+  if (entries.length === 0) return null;
+  return { tree: await MergedTree.of([entries]), sourceOf: ({ entry }) => ({ archive, entry }) };
+}
+
+async function head(file: FileSource, bytes: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let total = 0;
+  for await (const chunk of readFile(file)) {
+    chunks.push(chunk);
+    total += chunk.length;
+    if (total >= bytes) break;
+  }
+  return Buffer.concat(chunks);
+}
+
+async function readEntries(source: Readable, entries: IndexEntry[]): Promise<void> {
+  const { stream, packedBytes } = await decompressed(source);
+  const meter = { packedBytes, entry: (): string | null => reader.entryName };
+  const reader: TarReader = new TarReader(withinLimits(stream, limits, meter), limits);
+  for await (const [entry] of reader) {
+    if (isRootName(entry.name)) continue;
+    const read = indexEntry({ ...entry, path: cleanEntryName(entry.name), whiteout: null }, null);
+    if (read !== null) entries.push(read);
+  }
+}

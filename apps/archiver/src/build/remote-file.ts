@@ -1,0 +1,100 @@
+import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { admitBlob, type ContentContext, openBlob, openIngest } from '@entrepot/content';
+import { type IndexEntry, MergedTree } from '@entrepot/layers';
+import { openUrl } from '../containers/open-url.js';
+import type { CopySource } from './copy/find-sources.js';
+import { BuildError } from './errors.js';
+import type { BuildMessage } from './image-builder.js';
+
+const maxDownloadBytes = 16 * 1024 ** 3;
+const uploadKeptMs = 60 * 60_000;
+
+/** What ADD is to fetch. */
+export interface RemoteWish {
+  url: string;
+  destination: string;
+  /** `sha256:…`; null takes what comes. */
+  checksum: string | null;
+  nowMs: number;
+}
+
+/** Whether a source of ADD or COPY is an address. */
+export function isUrl(source: string): boolean {
+  return /^https?:\/\//i.test(source);
+}
+
+/**
+ * Fetches a file into the store, for the time of the build.
+ *
+ * @throws {BuildError} it is not there, has no name, or another checksum
+ */
+export async function fetchRemote(
+  content: ContentContext,
+  lease: { owner: string; leaseMs: number },
+  { url, destination, checksum, nowMs }: RemoteWish,
+  say: (message: BuildMessage) => void,
+  signal: AbortSignal,
+): Promise<CopySource> {
+  const name = fileNameOf(url);
+  if (name === '' && destination.endsWith('/')) {
+    throw new BuildError(400, `cannot determine filename for source ${url}`);
+  }
+  const body = await open(url, signal);
+  const ingest = await openIngest(content, { owner: lease.owner, ttlMs: uploadKeptMs });
+  try {
+    const hash = createHash('sha256');
+    let sizeBytes = 0;
+    for await (const chunk of body) {
+      sizeBytes += chunk.length;
+      if (sizeBytes > maxDownloadBytes) throw new BuildError(400, `${url} is larger than ${maxDownloadBytes} bytes`);
+      hash.update(chunk);
+      const full = ingest.write(chunk);
+      if (full) await full;
+    }
+    const sha256 = hash.digest('hex');
+    if (checksum !== null && checksum !== `sha256:${sha256}`) {
+      throw new BuildError(400, `digest mismatch for ${url}: sha256:${sha256}, expected ${checksum}`);
+    }
+    const stored = await ingest.finish();
+    await content.database.transaction((tx) => admitBlob(tx, stored, lease.owner, lease.leaseMs));
+    say({ status: `Downloading ${url}`, progressDetail: { current: sizeBytes, total: sizeBytes } });
+    const path = name === '' ? '__unnamed__' : name;
+    const entry = { ...plainFile, path, sizeBytes, storedBytes: sizeBytes, mtimeMs: nowMs, sha256 };
+    const tree = await MergedTree.of([[entry]]);
+    const archive = {
+      isPlain: true,
+      open: (range?: object) => (sizeBytes === 0 ? noBytes() : openBlob(content, stored.digest, range)),
+    };
+    const found = tree.find(path);
+    if (found === null) throw new Error(`${path} is not there`);
+    const files = { tree, sourceOf: () => ({ archive, entry }), isContext: true };
+    return { files, found, name: path, hash: sha256, keepPacked: true };
+  } catch (error) {
+    await ingest.abort();
+    throw error;
+  }
+}
+
+async function open(url: string, signal: AbortSignal): Promise<Readable> {
+  try {
+    return await openUrl(url, signal);
+  } catch (error) {
+    throw new BuildError(400, (error as Error).message);
+  }
+}
+
+async function noBytes(): Promise<Readable> {
+  return Readable.from([]);
+}
+
+function fileNameOf(url: string): string {
+  const path = new URL(url).pathname;
+  const name = decodeURIComponent(path.slice(path.lastIndexOf('/') + 1));
+  return name.includes('/') || name === '.' || name === '..' ? '' : name;
+}
+
+const plainFile: Omit<IndexEntry, 'path' | 'sizeBytes' | 'storedBytes' | 'mtimeMs' | 'sha256'> = {
+  ...{ type: 'file', mode: 0o600, uid: 0, gid: 0, linkTarget: null, device: null, xattrs: {} },
+  ...{ offsetBytes: 0, sparse: null },
+};
