@@ -1,5 +1,8 @@
-import { chmod, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { spawnSync } from 'node:child_process';
+import { chmod, mkdir, mkdtemp, open, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { tarEnd, tarPadding, textOfBytes, writeTarHeader } from '@entrepot/layers';
 import { buildImage, buildTar, describeWith, deterministicBytes, type LayerEntry } from '@entrepot/testing';
 import type { DockerCli, DockerRun } from './docker-cli.js';
 import { type Dockerd, startDockerd } from './dockerd.js';
@@ -49,10 +52,44 @@ const layers: LayerEntry[][] = [
 /** What is done to both, one after the other. `<` is what comes on the standard input. */
 interface Step {
   args: string[];
-  input?: LayerEntry[] | Buffer;
+  input?: LayerEntry[] | Buffer | (() => Promise<Buffer>);
 }
 
 const step = (line: string, input?: Step['input']): Step => ({ args: line.split(' '), input });
+
+/** Names that are no UTF-8, as long as a system takes them, and extended attributes of any bytes. */
+async function oddNames(): Promise<Buffer> {
+  const plain = { mode: 0o644, uid: 1, gid: 2, mtimeMs: 1_700_000_000_000, linkTarget: null, device: null, xattrs: {} };
+  const odd = Buffer.from([0x6f, 0x64, 0x64, 0xff, 0xe9, 0x80]);
+  const veryLong = Array.from({ length: 19 }, (_, index) => String.fromCharCode(97 + index).repeat(200)).join('/');
+  const write = (name: string, content: string, more: object = {}): Buffer[] => {
+    const header = writeTarHeader({ ...plain, name, type: 'file', sizeBytes: content.length, ...more });
+    return [header, Buffer.from(content), tarPadding(content.length)];
+  };
+  const link = { type: 'symlink', linkTarget: textOfBytes(Buffer.concat([odd, Buffer.from('/x')])) };
+  const capable = { xattrs: { 'security.capability': textOfBytes(Buffer.from(`01000002${'ff'.repeat(16)}`, 'hex')) } };
+  return Buffer.concat([
+    ...write(textOfBytes(odd), 'not text'),
+    ...write(textOfBytes(Buffer.concat([Buffer.from('dir-'), odd, Buffer.from('/x')])), 'below'),
+    ...write('to-odd', '', link),
+    ...write(veryLong, 'far below'),
+    ...write('capable', 'c', capable),
+    tarEnd,
+  ]);
+}
+
+/** A file of which most is a hole, as GNU tar writes it. */
+async function sparseFile(format: 'gnu' | 'pax'): Promise<Buffer> {
+  const folder = await mkdtemp(join(tmpdir(), 'entrepot-sparse-'));
+  const file = await open(join(folder, `sparse-${format}`), 'w');
+  await file.write('head', 0);
+  await file.write('middle', 5_000_000);
+  await file.truncate(9_000_000);
+  await file.close();
+  const { stdout } = spawnSync('tar', ['-c', '-S', `--format=${format}`, '-C', folder, `sparse-${format}`]);
+  await rm(folder, { recursive: true });
+  return stdout;
+}
 
 const steps: Step[] = [
   step('create --name c1 -e A=1 -l x=y -w /work/dir base:1 /bin/sh -c true'),
@@ -93,6 +130,9 @@ const steps: Step[] = [
     { name: `tar/${longName}`, content: 'deep' },
     { name: 'implied/dir/file', content: 'i' },
   ]),
+  step('cp - c1:/tmp', oddNames),
+  step('cp - c1:/tmp', () => sparseFile('gnu')),
+  step('cp - c1:/tmp', () => sparseFile('pax')),
   step('cp - c1:/tmp', [{ name: '../escape', content: 'x' }]),
   step('cp - c1:/tmp', [{ name: '/absolute', content: 'x' }]),
   step('cp - c1:/tmp', [{ name: 'l', type: 'symlink', linkname: '../../etc' }]),
@@ -148,11 +188,12 @@ describeWith('dockerd', 'containers beside a real daemon', () => {
   const both = (): [DockerCli, DockerCli] => [stack.docker, daemon.docker];
 
   beforeAll(async () => {
-    [stack, daemon] = await Promise.all([startStack({ pullers: 0, archivers: 2 }), startDockerd()]);
+    stack = await startStack({ pullers: 0, archivers: 2 });
+    daemon = await startDockerd();
     await writeBaseImage();
     for (const docker of both()) await docker.ok('load', '-i', path('base.tar'));
     await writeFiles();
-  }, 120_000);
+  }, 180_000);
 
   afterAll(async () => {
     await Promise.all([stack?.stop(), daemon?.stop()]);
@@ -184,6 +225,7 @@ describeWith('dockerd', 'containers beside a real daemon', () => {
   async function run(docker: DockerCli, { args, input }: Step): Promise<DockerRun> {
     const words = args.map((word) => (/^(?:f\.txt|missing|d(?:\/.*)?)$/.test(word) ? path(word) : word));
     if (input === undefined) return docker(...words);
+    if (typeof input === 'function') return docker.withInput(await input(), ...words);
     return docker.withInput(Buffer.isBuffer(input) ? input : await buildTar(input), ...words);
   }
 

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { containerEvent } from '@entrepot/content';
 import { insertEvents } from '@entrepot/database';
-import { bytesOfText } from '@entrepot/layers';
+import { wellFormedText } from '@entrepot/layers';
 import { type Digest, parsePlatform, parseReference, type Reference } from '@entrepot/oci';
 import {
   Controller,
@@ -110,7 +110,7 @@ export class ContainersController {
   async changes(@Param('name') name: string, @Res() reply: FastifyReply): Promise<void> {
     const { tree } = await this.#trees.open(name);
     const kinds = { changed: 0, added: 1, deleted: 2 };
-    const changes = tree.changes().map(({ path, kind }) => ({ Path: `/${readable(path)}`, Kind: kinds[kind] }));
+    const changes = tree.changes().map(({ path, kind }) => ({ Path: `/${wellFormedText(path)}`, Kind: kinds[kind] }));
     const body = changes.length > 0 ? changes : null;
     await reply.header('content-type', 'application/json').send(`${JSON.stringify(body)}\n`);
   }
@@ -192,11 +192,6 @@ function readName(repository: string, tag: string): Reference | null {
   if (repository === '') return null;
   const name = parseReference(repository);
   return tag === '' ? name : parseReference(`${repository}:${tag}`);
-}
-
-/** Bytes that are no text are shown as JSON has them in Go. */
-function readable(path: string): string {
-  return bytesOfText(path).toString('utf8');
 }
 
 const one = (value: QueryValues[string]): string => (Array.isArray(value) ? value[0] : value) ?? '';
