@@ -7,6 +7,7 @@ import { root } from '../scripts/workspace.mjs';
 import { firstByte, listLatency } from './api.mjs';
 import { fairStory, overheadStory, planStory, sharingStory } from './batches.mjs';
 import { batchCases, emptyEntrepot, listCases, loadCases, pullCases, saveCases, withServices } from './cases.mjs';
+import { commitCases, diffCases } from './containers.mjs';
 import { startCounter } from './counter.mjs';
 import { makeImages, pushImage, pushLargeLayer } from './images.mjs';
 import { interleave, peakLine, storedBytes, timed } from './measure.mjs';
@@ -26,7 +27,7 @@ const groups = [];
 const notes = [];
 const stops = [];
 
-const stories = { pull, batch, batches, save, load, list, tags, memory, production };
+const stories = { pull, batch, batches, save, load, list, tags, memory, containers, production };
 
 await main();
 
@@ -186,6 +187,15 @@ async function memory(at) {
 }
 
 /** The same pull and save with Redis and MinIO instead of PostgreSQL and a folder. */
+async function containers(at) {
+  await emptyEntrepot(at.entrepot);
+  await fill(at, at.entrepot);
+  if (at.dockerd) await fill(at, at.dockerd);
+  const title = `of a container with ${megabytes(1_000_000)} MB of its own on the big image`;
+  group(`Commit ${title}`, await interleave(commitCases(at), rounds, say), { 'docker commit of 1 MB (overlay2)': 0.3 });
+  group(`Diff ${title}`, await interleave(diffCases(at), rounds, say), { 'docker diff of 1 MB (overlay2)': 1.0 });
+}
+
 async function production(at) {
   if (!at.tools['redis-server'] || !at.tools.minio) return;
   const redis = keep(await startRedis(join(run, 'redis'), 15792));
