@@ -19,6 +19,7 @@ import { addPulls } from './pulls.js';
 import { addRegistry } from './registry.js';
 import { addRmi } from './rmi.js';
 import { addSave } from './save.js';
+import { addSchedule } from './schedule.js';
 import { addSearch } from './search.js';
 import { addTag } from './tag.js';
 import { addToken } from './token.js';
@@ -39,6 +40,7 @@ const verbs: readonly ((program: Command, context: CommandContext) => void)[] = 
   addPull,
   addPulls,
   addBatch,
+  addSchedule,
   addTag,
   addRmi,
   addSave,

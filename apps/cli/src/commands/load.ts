@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { Readable } from 'node:stream';
+import { deleteArchive, followArchive, loadFromUrl, uploadArchive } from '@entrepot/platform-api';
 import type { Command } from 'commander';
 import { type CommandContext, print } from '../context.js';
 import { UsageError } from '../exit-code.js';
@@ -8,6 +9,8 @@ import { openProgress, type ProgressView } from '../progress/progress-view.js';
 
 interface LoadOptions {
   input?: string;
+  url?: string;
+  platform?: string;
   quiet?: boolean;
 }
 
@@ -16,18 +19,19 @@ export function addLoad(program: Command, context: CommandContext): void {
     .command('load')
     .description('load the images of an archive: docker save, OCI layout, skopeo, crane; plain, gzip or zstd')
     .option('-i, --input <file>', 'read this file instead of standard input')
+    .option('--url <url>', 'let the server fetch it from there')
+    .option('--platform <platform>', 'only this platform, as linux/arm64')
     .option('-q, --quiet', 'show no progress')
-    .action(async ({ input, quiet }: LoadOptions) => {
+    .action(async ({ input, url, platform, quiet }: LoadOptions) => {
+      if (url !== undefined) return loadUrl(context, url, platform, Boolean(quiet));
       const view = openProgress(context.stderr, quiet || !context.stderr.isTTY);
       try {
         const body = Readable.from(counted(await openArchive(context, input), view));
-        const answer = await context
+        const upload = { body, contentType: 'application/x-tar' };
+        const { loaded } = await context
           .client()
-          .open(
-            { method: 'POST', path: '/images/load?quiet=1' },
-            { headers: { 'content-type': 'application/x-tar' }, body, signal: context.signal },
-          );
-        for await (const line of messagesOf(answer.body)) await print(context, line);
+          .upload(uploadArchive, { query: { platform } }, upload, context.signal);
+        await print(context, loadedText(loaded));
       } finally {
         view.close();
       }
@@ -62,18 +66,37 @@ async function* counted({ stream, sizeBytes }: Archive, view: ProgressView): Asy
   }
 }
 
-/** What the server says of a load, as docker prints it. @throws {LoadFailedError} */
-async function* messagesOf(body: AsyncIterable<Buffer>): AsyncGenerator<string> {
-  let rest = '';
-  for await (const chunk of body) {
-    const lines = `${rest}${chunk}`.split('\n');
-    rest = lines.pop() ?? '';
-    for (const line of lines.filter((text) => text.trim() !== '')) {
-      const message = JSON.parse(line) as { stream?: string; errorDetail?: { message: string } };
-      if (message.errorDetail) throw new LoadFailedError(message.errorDetail.message);
-      if (message.stream) yield message.stream;
+async function loadUrl(
+  context: CommandContext,
+  url: string,
+  platform: string | undefined,
+  quiet: boolean,
+): Promise<void> {
+  const client = context.client();
+  const { id } = await client.call(loadFromUrl, { body: { url, platform } }, context.signal);
+  const view = openProgress(context.stderr, quiet);
+  try {
+    for await (const { data } of client.events(followArchive, { params: { id } }, { signal: context.signal })) {
+      if (data.sizeBytes !== null) {
+        view.update([{ id, label: 'Archive', doneBytes: data.bytesDone, totalBytes: data.sizeBytes, status: '' }]);
+      }
+      if (data.state === 'failed') throw new LoadFailedError(data.error?.message ?? 'the archive was not loaded');
+      if (data.state === 'done') return await print(context, loadedText(data.loaded));
     }
+    throw new LoadFailedError('the server stopped telling about the load');
+  } catch (error) {
+    if (context.signal.aborted) await client.call(deleteArchive, { params: { id } });
+    throw error;
+  } finally {
+    view.close();
   }
+}
+
+/** In docker's words. */
+function loadedText(loaded: readonly string[]): string {
+  return loaded
+    .map((name) => (name.startsWith('sha256:') ? `Loaded image ID: ${name}\n` : `Loaded image: ${name}\n`))
+    .join('');
 }
 
 /** The archive was not loaded; nothing of it was kept. */

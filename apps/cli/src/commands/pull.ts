@@ -7,15 +7,18 @@ import { formatList } from '../output/list.js';
 import { type BatchItem, itemShape, readItems } from './batch.js';
 import { followBatchToEnd } from './follow-batch.js';
 import { type FollowOptions, followPullToEnd } from './follow-pull.js';
+import { pullAllTags } from './pull-all-tags.js';
 import { startBatch } from './start-batch.js';
 
 /** What `pull` may be told. */
 export interface PullOptions {
   file?: string;
+  allTags?: boolean;
   platform?: string;
   dryRun?: boolean;
   priority?: 'low' | 'normal' | 'high';
   owner?: string;
+  disableContentTrust?: boolean;
   quiet?: boolean;
   detach?: boolean;
   onInterrupt?: FollowOptions['onInterrupt'];
@@ -29,10 +32,12 @@ export function addPull(program: Command, context: CommandContext): void {
     .command('pull [image...]')
     .description('pull images; several, or those of a file, become one batch')
     .option('-f, --file <file>', 'one reference a line, or YAML; - is standard input')
+    .option('-a, --all-tags', 'every tag of a repository')
     .option('--platform <platform>', 'as linux/arm64; default the platform of the server')
     .option('-n, --dry-run', 'only say what would be fetched')
     .addOption(new Option('--priority <priority>', 'of a batch').choices(['low', 'normal', 'high']))
     .option('--owner <name>', 'who a batch is for, where no token says it')
+    .option('--disable-content-trust', 'pull whatever the trust policy says of signatures; for admins, and remembered')
     .option('-q, --quiet', 'only print names at the end')
     .option('-d, --detach', 'only start it, and print its id')
     .addOption(
@@ -46,7 +51,15 @@ export function addPull(program: Command, context: CommandContext): void {
     .action(async (images: string[], options: PullOptions) => {
       if ((options.file === undefined) === (images.length === 0))
         throw new UsageError('name images, or a file of them');
-      if (images.length > 1 || options.file !== undefined) return pullMany(context, images, options);
+      const isBatch = images.length > 1 || options.file !== undefined;
+      if (isBatch && options.disableContentTrust)
+        throw new UsageError('--disable-content-trust is for one image at a time');
+      if (options.allTags) {
+        if (isBatch || options.dryRun || options.detach)
+          throw new UsageError('--all-tags is for one repository, at once');
+        return pullAllTags(context, images[0] as string, options);
+      }
+      if (isBatch) return pullMany(context, images, options);
       return options.dryRun
         ? planOne(context, images[0] as string, options)
         : pullOne(context, images[0] as string, options);
@@ -60,7 +73,7 @@ Examples:
   entrepot pull -f images.txt              exit code 3 when only some of them failed`;
 
 async function pullOne(context: CommandContext, reference: string, options: PullOptions): Promise<void> {
-  const body = { reference, platform: options.platform };
+  const body = { reference, platform: options.platform, disableContentTrust: options.disableContentTrust };
   const { id } = await context.client().call(startPull, { body }, context.signal);
   if (options.detach) return print(context, `${id}\n`);
   const end = await followPullToEnd(context, id, {
