@@ -58,6 +58,17 @@ describe('access', () => {
     expect(items).toMatchObject([{ caller: 'o', subject: image.id }]);
   });
 
+  it('lets only an admin pull without a look at signatures, and remembers who did', async () => {
+    const operator = await make('so', 'operator');
+    const body = { reference: 'demo/app:1', disableContentTrust: true };
+    expect(await api.refusal(startPull, { body }, operator)).toMatchObject({ status: 403, code: 'ROLE_TOO_LOW' });
+    const { id } = await api.call(startPull, { body }, adminToken);
+    const { items } = await api.call(listEvents, { query: { type: ['pull'] } }, adminToken);
+    expect(items).toMatchObject([{ action: 'skip-signatures', caller: 'admin', attributes: { pull: id } }]);
+    const plain = await api.call(startPull, { body: { reference: 'demo/app:1' } }, operator);
+    expect(plain.id).not.toBe(id);
+  });
+
   it('holds for the Engine API too, and never answers 401 there', async () => {
     const [reader, operator] = [await make('er', 'reader'), await make('eo', 'operator')];
     const ask = (method: string, path: string, token?: string) =>
