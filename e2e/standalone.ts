@@ -35,7 +35,7 @@ export interface Standalone {
 export async function startStandalone(environment: Record<string, string> = {}): Promise<Standalone> {
   const folder = await mkdtemp(join(tmpdir(), 'entrepot-standalone-'));
   await chmod(folder, 0o755);
-  const dataDir = join(folder, 'data');
+  const dataDir = environment.ENTREPOT_DATA_DIR ?? join(folder, 'data');
   const host = `127.0.0.1:${await freePort()}`;
   const variables = {
     ENTREPOT_LISTEN: host,
@@ -45,7 +45,10 @@ export async function startStandalone(environment: Record<string, string> = {}):
     ENTREPOT_ARCHIVERS: '2',
     ...environment,
   };
-  let child = await launch(variables);
+  let child = await launch(variables).catch(async (error: Error) => {
+    await rm(folder, { recursive: true, force: true });
+    throw error;
+  });
   const url = `http://${host}`;
   return {
     url,
