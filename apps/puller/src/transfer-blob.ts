@@ -1,3 +1,4 @@
+import { BlobStoreFullError } from '@entrepot/blob-store';
 import {
   BlobMismatchError,
   type FetchClaim,
@@ -85,9 +86,10 @@ async function transferOnce(
   }
 }
 
-/** Only bytes that nobody doubts are worth a second look. */
+/** Only bytes that nobody doubts are worth a second look, and only where there is room for the rest. */
 function isWorthKeeping(error: unknown, bytesDone: number): boolean {
   if (error instanceof FetchLostError) return true;
+  if (error instanceof BlobStoreFullError) return false;
   const isDoubtful = error instanceof BlobMismatchError || (error instanceof RegistryError && !error.retryable);
   return bytesDone > 0 && !isDoubtful;
 }
