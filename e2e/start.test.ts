@@ -1,9 +1,14 @@
-// What keeps `npm start` from starting is said in one line.
+// What keeps `npm start` from starting is said in one line, and a disk that fills up later costs one pull.
 import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { openBlobStore } from '@entrepot/blob-store';
+import { openDatabase } from '@entrepot/database';
+import { buildImage, checkInvariants, describeWith, deterministicBytes, startUpstream } from '@entrepot/testing';
+import { openDockerCli } from './docker-cli.js';
 import { startStandalone } from './standalone.js';
 
 const undo: (() => unknown)[] = [];
@@ -73,7 +78,7 @@ async function mountDisk(megabytes: number): Promise<string | null> {
   return folder;
 }
 
-describe('a full disk', () => {
+describeWith('docker', 'a full disk', () => {
   it('at the start is said in one line', async () => {
     const folder = await mountDisk(24);
     if (folder === null) return;
@@ -81,4 +86,28 @@ describe('a full disk', () => {
       expect.stringMatching(/^standalone ended with 1: entrepot: .*(is full|no space left)/),
     ]);
   }, 60_000);
+
+  it('costs the pull that fills it, and nothing else', async () => {
+    const folder = await mountDisk(60);
+    if (folder === null) return;
+    const blobStoreUrl = pathToFileURL(join(folder, 'blobs')).href;
+    const upstream = await startUpstream();
+    undo.push(() => upstream.close());
+    const big = await buildImage({
+      layers: [{ entries: [{ name: 'big', content: deterministicBytes(100_000_000) }], compression: 'none' }],
+    });
+    const small = await buildImage({ layers: [[{ name: 'small', content: 'x' }]] });
+    upstream.putImage('disk/big', big, '1');
+    upstream.putImage('disk/small', small, '1');
+    const stack = await startStandalone({ BLOB_STORE_URL: blobStoreUrl, ENTREPOT_COLLECT_AFTER: '0' });
+    undo.push(() => stack.remove());
+    const docker = await openDockerCli(`tcp://${stack.host}`, stack.folder);
+    const refused = await docker('pull', `${upstream.host}/disk/big:1`);
+    expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(/full|no space left/) });
+    expect(await docker.ok('pull', `${upstream.host}/disk/small:1`)).toContain('Downloaded newer image');
+    expect((await docker.ok('images', '-aq', '--no-trunc')).trim()).toBe(small.config.digest);
+    const database = openDatabase(await stack.databaseUrl());
+    undo.push(() => database.close());
+    expect(await checkInvariants(database, openBlobStore(blobStoreUrl), { hashes: true })).toEqual([]);
+  }, 120_000);
 });
