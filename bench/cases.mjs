@@ -116,14 +116,24 @@ export async function withServices(server, line) {
   return { wall, cpu: cpu + cpuSeconds(pids) - before, ...servicePeaks(tree) };
 }
 
-/** Removes all images and waits until the collector has removed their bytes as well. */
+/** Removes all images, waits until the collector has removed their bytes as well, and until nothing is at work. */
 export async function emptyEntrepot(entrepot) {
   await timed(`export ${entrepot.docker}; docker image ls -qa | sort -u | xargs -r -n 200 docker rmi -f`);
-  for (let i = 0; i < 1200; i += 1) {
-    if (storedBytes(entrepot) === 0) return;
+  for (let i = 0; storedBytes(entrepot) > 0; i += 1) {
+    if (i === 3_000) throw new Error('the collector left blobs behind for five minutes');
     await sleep(100);
   }
-  throw new Error('the collector left blobs behind for two minutes');
+  await settle(entrepot);
+}
+
+/** Layers are read some seconds after a pull; that is no part of the next one. */
+async function settle({ pid }) {
+  for (let i = 0; i < 120; i += 1) {
+    const pids = processTree(pid).map((p) => p.pid);
+    const before = cpuSeconds(pids);
+    await sleep(500);
+    if (cpuSeconds(pids) - before < 0.1) return;
+  }
 }
 
 function skopeoSync(registry, images, home, out) {

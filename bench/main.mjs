@@ -29,6 +29,7 @@ const stops = [];
 
 const stories = { pull, batch, batches, save, load, list, tags, memory, containers, production };
 
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => void stopAll().then(() => process.exit(1)));
 await main();
 
 async function main() {
@@ -38,10 +39,14 @@ async function main() {
     const at = await setUp(tools);
     for (const name of chosen) await stories[name](at);
   } finally {
-    for (const stop of stops.reverse()) await stop();
-    rmSync(run, { recursive: true, force: true });
+    await stopAll();
   }
   writeReport(join(root, 'bench/out'), { at: new Date().toISOString(), machine: machine(), rounds, notes, groups });
+}
+
+async function stopAll() {
+  for (const stop of stops.splice(0).reverse()) await stop();
+  rmSync(run, { recursive: true, force: true });
 }
 
 function findTools() {

@@ -1,6 +1,6 @@
 // Servers and tools the bench runs beside Entrepot. Each start resolves with { …, stop() }; what is missing is null.
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, openSync, writeFileSync } from 'node:fs';
+import { mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from '../scripts/workspace.mjs';
 
@@ -21,7 +21,7 @@ export async function startRegistry(home, port) {
     `version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: ${home}/storage}}\nhttp: {addr: 127.0.0.1:${port}}\n`,
   );
   const child = start(findTool('docker-registry'), ['serve', config], { log: join(home, 'log') });
-  await waitFor(`http://127.0.0.1:${port}/v2/`);
+  await waitFor(`http://127.0.0.1:${port}/v2/`, child, join(home, 'log'));
   return { host: `127.0.0.1:${port}`, pid: child.pid, stop: () => stop(child) };
 }
 
@@ -37,7 +37,7 @@ export async function startEntrepot(home, port, env = {}) {
       ...env,
     },
   });
-  await waitFor(`http://127.0.0.1:${port}/readyz`);
+  await waitFor(`http://127.0.0.1:${port}/readyz`, child, join(home, 'log'));
   return {
     docker: `DOCKER_HOST=tcp://127.0.0.1:${port}`,
     url: `http://127.0.0.1:${port}`,
@@ -89,7 +89,7 @@ export async function startMinio(home, port) {
     log: join(home, 'log'),
     env: { MINIO_ROOT_USER: 'bench', MINIO_ROOT_PASSWORD: 'bench-bench' },
   });
-  await waitFor(`http://127.0.0.1:${port}/minio/health/live`);
+  await waitFor(`http://127.0.0.1:${port}/minio/health/live`, child, join(home, 'log'));
   const url = `s3://bench:bench-bench@127.0.0.1:${port}/entrepot?tls=false`;
   return { url, env: {}, pid: child.pid, stop: () => stop(child) };
 }
@@ -108,8 +108,10 @@ function stop(child) {
   });
 }
 
-async function waitFor(url) {
-  for (let i = 0; i < 600; i += 1) {
+/** Waits for a good answer; says the last line of the log when the process ends before. */
+async function waitFor(url, child, log) {
+  for (let i = 0; i < 1800; i += 1) {
+    if (child.exitCode !== null) throw new Error(`${url}: ${readFileSync(log, 'utf8').trim().split('\n').at(-1)}`);
     const answer = await fetch(url).catch(() => null);
     await answer?.body?.cancel();
     if (answer?.ok) return;
