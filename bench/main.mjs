@@ -10,6 +10,7 @@ import { batchCases, emptyEntrepot, listCases, loadCases, pullCases, saveCases, 
 import { commitCases, diffCases } from './containers.mjs';
 import { startCounter } from './counter.mjs';
 import { makeImages, pushImage, pushLargeLayer } from './images.mjs';
+import { analysisCases, readingCases } from './inside-cases.mjs';
 import { interleave, peakLine, storedBytes, timed } from './measure.mjs';
 import { findTool, startDockerd, startEntrepot, startMinio, startRedis, startRegistry } from './peers.mjs';
 import { printGroup, writeReport } from './report.mjs';
@@ -27,7 +28,7 @@ const groups = [];
 const notes = [];
 const stops = [];
 
-const stories = { pull, batch, batches, save, load, list, tags, memory, containers, production };
+const stories = { pull, batch, batches, save, load, inside, list, tags, memory, containers, production };
 
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => void stopAll().then(() => process.exit(1)));
 await main();
@@ -152,6 +153,17 @@ async function loadAgain(at, archive) {
   note(
     `a second load of ${basename(archive)} took ${wall.toFixed(3)} s and stored ${storedBytes(at.entrepot) - before} bytes`,
   );
+}
+
+/** What is in the big image. */
+async function inside(at) {
+  const made = join(home, 'images');
+  group('Analysis of the big image', await interleave(analysisCases(at, made), rounds, say), {
+    'gunzip | sha256sum': 1.2,
+  });
+  const { cat, waste } = readingCases(at, made);
+  group('Last file of the largest layer', await interleave(cat, rounds, say), { 'gunzip of the layer': 1.1 });
+  group('Waste report', await interleave(waste, rounds, say), {});
 }
 
 async function list(at) {

@@ -14,7 +14,7 @@ export interface Findings {
 
 /** A glob over more paths than this is never looked at whole. */
 const maxPaths = 20_000;
-const pathsAtOnce = 1_000;
+const pathsAtOnce = 250;
 /** So long is looked for more images. */
 const patienceMs = 600;
 const maxHits = 100_000;

@@ -21,7 +21,7 @@ export { defaultTarLimits, type LayerLimits, type Meter, type TarLimits, withinL
 export { type LayerEntries, MergedTree, type TreeEntry } from './merged-tree.js';
 export { type PackOptions, packTree } from './pack-tree.js';
 export { type FoundPackage, PackageFinder } from './packages.js';
-export { readLayerFile, readLayerFiles } from './read-layer-files.js';
+export { bodyRange, readFileBody, readLayerFile, readLayerFiles } from './read-layer-files.js';
 export { joinPath, lastPart, parentPath, pathParts } from './resolve-path.js';
 export { expandSparse, isSparse } from './sparse.js';
 export { type LayerListener, type LayerSummary, summarizeLayer } from './summarize-layer.js';

@@ -37,6 +37,20 @@ export async function* readLayerFile(layer: Readable, file: IndexEntry): AsyncGe
   for await (const [, content] of readLayerFiles(layer, [file])) yield* content;
 }
 
+/** Where in a plain layer a file's body is. */
+export function bodyRange({ offsetBytes, storedBytes }: IndexEntry): { fromByte: number; toByte: number } {
+  return { fromByte: offsetBytes, toByte: offsetBytes + storedBytes };
+}
+
+/** The content of one file out of exactly the bytes of its body, `bodyRange` of a layer that is stored plain. */
+export async function* readFileBody(body: Readable, file: IndexEntry): AsyncGenerator<Buffer> {
+  try {
+    yield* contentOf(file, body as AsyncIterable<Buffer>);
+  } finally {
+    body.destroy();
+  }
+}
+
 function contentOf(entry: IndexEntry, body: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
   if (entry.sparse === null) return body;
   const { pax, old } = entry.sparse;

@@ -67,10 +67,13 @@ describe('questions about layers', () => {
       layers: [
         base,
         { entries: [{ name: 'etc/passwd', content: 'root:y\n' }, { name: 'etc/.wh.shadow' }], compression: 'zstd' },
-        [
-          { name: 'etc/passwd-', type: 'link', linkname: 'etc/passwd' },
-          { name: 'opt/new', content: 'new' },
-        ],
+        {
+          entries: [
+            { name: 'etc/passwd-', type: 'link', linkname: 'etc/passwd' },
+            { name: 'opt/new', content: 'new' },
+          ],
+          compression: 'none',
+        },
       ],
     });
     await pullImage(lab.context, image);
@@ -128,6 +131,7 @@ describe('questions about layers', () => {
   it('reads a file and packs a folder', async () => {
     const file = await ask('cat', { layers, path: '/lib/big' });
     expect(Buffer.from(await file.arrayBuffer())).toEqual(deterministicBytes(300_000, 'big'));
+    expect(await (await ask('cat', { layers, path: '/opt/new' })).text()).toBe('new');
     const tar = await ask('pack', { layers, path: '/' });
     const found: string[] = [];
     const bytes = Buffer.from(await tar.arrayBuffer());

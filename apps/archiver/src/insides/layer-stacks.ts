@@ -2,7 +2,15 @@ import type { Readable } from 'node:stream';
 import { type ContentContext, openBlob, openLayerIndex } from '@entrepot/content';
 import { layerAnalysedTopic, wantLayers } from '@entrepot/database';
 import { type JobQueue, jobCatalogue } from '@entrepot/jobs';
-import { type IndexEntry, type LayerChanges, MergedTree, readLayerIndex } from '@entrepot/layers';
+import {
+  bodyRange,
+  type IndexEntry,
+  type LayerChanges,
+  MergedTree,
+  readFileBody,
+  readLayerFile,
+  readLayerIndex,
+} from '@entrepot/layers';
 import type { Digest } from '@entrepot/oci';
 
 export interface StackParts {
@@ -63,6 +71,15 @@ export class LayerStacks {
   /** The stored bytes of a layer. The caller ends the stream. */
   openLayer(layer: Digest): Promise<Readable> {
     return openBlob(this.#parts.content, layer);
+  }
+
+  /** The content of one file; of a layer that is stored plain its bytes alone are read, else all up to its end. */
+  async openFile(layer: Digest, file: IndexEntry): Promise<AsyncGenerator<Buffer>> {
+    const { content } = this.#parts;
+    const [state] = await wantLayers(content.database.prisma, [layer]);
+    const isPlain = state?.diffId === layer;
+    if (!isPlain) return readLayerFile(await this.openLayer(layer), file);
+    return readFileBody(await openBlob(content, layer, bodyRange(file)), file);
   }
 
   /** Makes the analysis of layers urgent where it is missing, and resolves when all are analysed. */

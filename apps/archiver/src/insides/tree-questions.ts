@@ -1,12 +1,5 @@
 import { Readable } from 'node:stream';
-import {
-  compareTrees,
-  type MergedTree,
-  packTree,
-  readLayerFile,
-  type TreeDifference,
-  type TreeEntry,
-} from '@entrepot/layers';
+import { compareTrees, type MergedTree, packTree, type TreeDifference, type TreeEntry } from '@entrepot/layers';
 import type { Digest } from '@entrepot/oci';
 import type { LayerStacks } from './layer-stacks.js';
 
@@ -68,8 +61,8 @@ export async function openPath(
   const found = findEntry(tree, path, {});
   if (found.entry.type !== 'file') throw new PathError('NOT_A_FILE', path);
   if (found.entry.sizeBytes === 0) return { entry: answerOf(found), content: Readable.from([]) };
-  const layer = await stacks.openLayer(layers[found.layer] as Digest);
-  return { entry: answerOf(found), content: Readable.from(readLayerFile(layer, found.entry), { objectMode: false }) };
+  const content = await stacks.openFile(layers[found.layer] as Digest, found.entry);
+  return { entry: answerOf(found), content: Readable.from(content, { objectMode: false }) };
 }
 
 /** A tar of an entry and all below it, named from its own name on. */
