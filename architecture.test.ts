@@ -30,7 +30,7 @@ const mayImport: Record<string, string> = {
 /** Technology (a package, or a scope that ends in a slash) → the packages that may use it. */
 const owners: Record<string, string> = {
   '@nestjs/': 'catalog puller archiver',
-  undici: 'registry-client blob-store catalog archiver cli',
+  undici: 'registry-client blob-store catalog cli',
   minio: 'blob-store',
   '@sigstore/': 'trust',
   'tar-stream': 'layers archive testing',

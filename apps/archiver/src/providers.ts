@@ -55,6 +55,6 @@ export function providersOf(parts: ArchiverParts): Provider[] {
   ];
 }
 
-function builderOf({ content, queue, secretKey }: ArchiverParts): ImageBuilder {
-  return createBuilder({ content, queue, secretKey, trees: new BaseTrees(content, queue), runner: null });
+function builderOf({ content, queue, secretKey, reach }: ArchiverParts): ImageBuilder {
+  return createBuilder({ content, queue, secretKey, reach, trees: new BaseTrees(content, queue), runner: null });
 }

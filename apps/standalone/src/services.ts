@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Config, childEnvironment } from '@entrepot/config';
+import { type Config, childEnvironment, isLoopback } from '@entrepot/config';
 import type { ServiceSpec } from './child-process.js';
 
 /** Where the parts of one stack find each other. */
@@ -22,6 +22,8 @@ export function listServices(config: Config, addresses: StackAddresses): Service
     BLOB_STORE_URL: addresses.blobStoreUrl,
     ENTREPOT_SECRET_KEY: addresses.secretKey,
     ENTREPOT_LOG_LEVEL: config.logLevel,
+    // Who talks to us from this machine alone could read what is on it anyway.
+    ...(isLoopback(config.listen.host) && { ENTREPOT_LOAD_PRIVATE: '1' }),
     ENTREPOT_ARCHIVER_URLS: archiverUrls.join(','),
     // One health address cannot serve several processes.
     ENTREPOT_HEALTH_LISTEN: undefined,

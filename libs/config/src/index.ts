@@ -6,3 +6,4 @@ export { type Environment, loadConfig, loadServiceConfig } from './load-config.j
 export type { RegistryConfig } from './registries.js';
 export { normalizeRegistryHost } from './registry-host.js';
 export type { TrustPolicyConfig } from './trust-policy.js';
+export { isLoopback } from './values.js';

@@ -104,7 +104,11 @@ export class DownloadError extends Error {
   readonly code = 'DOWNLOAD_FAILED' as const;
   readonly retryable = false;
 
-  constructor(url: URL, reason: string, cause?: unknown) {
+  constructor(
+    url: URL,
+    readonly reason: string,
+    cause?: unknown,
+  ) {
     super(`${url.origin}${url.pathname}: ${reason}`, { cause });
   }
 }

@@ -11,6 +11,7 @@ import {
   parseReference,
   withDefaultTag,
 } from '@entrepot/oci';
+import type { Reach } from '@entrepot/registry-client';
 import { BuildArgs } from './build-args.js';
 import { BuildStore, type BuildStoreParts } from './build-store.js';
 import { configStep } from './config-steps.js';
@@ -34,6 +35,8 @@ import type { Transcript } from './transcript.js';
 
 /** What a build works with. */
 export interface BuildParts extends BuildStoreParts, PullParts {
+  /** How near to us an address of ADD may lead. */
+  reach: Reach;
   /** None: RUN is refused. */
   runner: StepRunner | null;
 }
@@ -235,7 +238,13 @@ export class Build {
         continue;
       }
       if (command.kind === 'copy') throw new BuildError(400, "source can't be a URL for COPY");
-      const wish = { url: name, destination, checksum: command.checksum, nowMs: this.#nowMs() };
+      const wish = {
+        url: name,
+        destination,
+        checksum: command.checksum,
+        nowMs: this.#nowMs(),
+        reach: this.parts.reach,
+      };
       const say = this.transcript.say.bind(this.transcript);
       sources.push(await fetchRemote(this.parts.content, this.store.lease, wish, say, this.signal));
     }

@@ -55,7 +55,7 @@ describe('a build', () => {
   });
 
   async function build(context: Buffer, wanted: Partial<BuildRequest> = {}, runner: StepRunner | null = null) {
-    const parts = { content: lab.context, queue, secretKey: Buffer.alloc(32), runner };
+    const parts = { content: lab.context, queue, secretKey: Buffer.alloc(32), reach: 'loopback' as const, runner };
     const builder = createBuilder({ ...parts, trees: new BaseTrees(lab.context, queue) });
     const request: BuildRequest = {
       ...{ dockerfile: 'Dockerfile', tags: [parseReference('lab/built:1')], target: '', labels: {}, platform: null },
@@ -195,10 +195,7 @@ USER 5
     ],
     ['COPY --chown=nobody a.txt /x', 'no such user: nobody'],
     ['COPY http://127.0.0.1:9/x /x', "COPY failed: source can't be a URL for COPY"],
-    [
-      'ADD http://127.0.0.1:9/x /x',
-      'ADD failed: Get "http://127.0.0.1:9/x": dial tcp 127.0.0.1:9: connect: connection refused',
-    ],
+    ['ADD http://127.0.0.1:9/x /x', 'ADD failed: Get "http://127.0.0.1:9/x": it cannot be read (ECONNREFUSED)'],
     ['STOPSIGNAL FOO', 'Invalid signal: FOO'],
     ['EXPOSE abc', 'Invalid containerPort: abc'],
   ])('explains what is wrong with %s', async (line, reason) => {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { admitBlob, type ContentContext, openBlob, openIngest } from '@entrepot/content';
 import { type IndexEntry, MergedTree } from '@entrepot/layers';
+import type { Reach } from '@entrepot/registry-client';
 import { openUrl } from '../containers/open-url.js';
 import type { CopySource } from './copy/find-sources.js';
 import { BuildError } from './errors.js';
@@ -17,6 +18,8 @@ export interface RemoteWish {
   /** `sha256:…`; null takes what comes. */
   checksum: string | null;
   nowMs: number;
+  /** How near to us it may lead. */
+  reach: Reach;
 }
 
 /** Whether a source of ADD or COPY is an address. */
@@ -32,7 +35,7 @@ export function isUrl(source: string): boolean {
 export async function fetchRemote(
   content: ContentContext,
   lease: { owner: string; leaseMs: number },
-  { url, destination, checksum, nowMs }: RemoteWish,
+  { url, destination, checksum, nowMs, reach }: RemoteWish,
   say: (message: BuildMessage) => void,
   signal: AbortSignal,
 ): Promise<CopySource> {
@@ -40,7 +43,7 @@ export async function fetchRemote(
   if (name === '' && destination.endsWith('/')) {
     throw new BuildError(400, `cannot determine filename for source ${url}`);
   }
-  const body = await open(url, signal);
+  const body = await open(url, reach, signal);
   const ingest = await openIngest(content, { owner: lease.owner, ttlMs: uploadKeptMs });
   try {
     const hash = createHash('sha256');
@@ -76,9 +79,9 @@ export async function fetchRemote(
   }
 }
 
-async function open(url: string, signal: AbortSignal): Promise<Readable> {
+async function open(url: string, reach: Reach, signal: AbortSignal): Promise<Readable> {
   try {
-    return await openUrl(url, signal);
+    return await openUrl(url, reach, signal);
   } catch (error) {
     throw new BuildError(400, (error as Error).message);
   }

@@ -3,6 +3,7 @@ import { containerEvent } from '@entrepot/content';
 import { insertEvents } from '@entrepot/database';
 import { wellFormedText } from '@entrepot/layers';
 import { type Digest, parsePlatform, parseReference, type Reference } from '@entrepot/oci';
+import type { Reach } from '@entrepot/registry-client';
 import {
   Controller,
   Get,
@@ -45,7 +46,7 @@ type QueryValues = Readonly<Record<string, string | string[] | undefined>>;
 export class ContainersController {
   readonly #trees: ContainerTrees;
 
-  constructor(@Inject(LOAD_PARTS) private readonly parts: ImportParts) {
+  constructor(@Inject(LOAD_PARTS) private readonly parts: ImportParts & { reach: Reach }) {
     this.#trees = new ContainerTrees(parts.content, new BaseTrees(parts.content, parts.queue, initLayer));
   }
 
@@ -163,7 +164,9 @@ export class ContainersController {
     };
     applyChanges({}, wanted.changes);
     const source =
-      from === '-' ? request.raw : await openUrl(from.includes('://') ? from : `http://${from}`, gone.signal);
+      from === '-'
+        ? request.raw
+        : await openUrl(from.includes('://') ? from : `http://${from}`, this.parts.reach, gone.signal);
     const id: Digest = await importImage(this.parts, source, wanted);
     const head = from === '-' ? [] : [{ status: `Downloading from ${from}` }];
     const messages = [...head, { status: id }].map((message) => `${JSON.stringify(message)}\r\n`).join('');
