@@ -48,7 +48,8 @@ function suite(name, node, args) {
   }
   const paths = failed.map((path) => relative(root, path));
   console.log(`\n== ${name}, run again alone: ${paths.join(', ')} ==`);
-  const again = jest(node, ['--runInBand', '--runTestsByPath', ...paths]);
+  // Without workers, what a failed test leaves open would keep jest from ending.
+  const again = jest(node, ['--runInBand', '--forceExit', '--runTestsByPath', ...paths]);
   if (again === null) return;
   count(again.testResults);
   const passed = again.testResults.filter(({ status }) => status !== 'failed').map((file) => relative(root, file.name));
