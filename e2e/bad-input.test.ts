@@ -92,12 +92,24 @@ describeStories('bad input', (profile) => {
       [401, 'no basic auth credentials', { headers: { 'www-authenticate': 'Basic realm="r"' } }],
       [403, 'denied', {}],
       [404, 'manifest unknown', {}],
-      [429, 'toomanyrequests', { headers: { 'retry-after': '600' } }],
       [500, 'received unexpected HTTP status: 500 Internal Server Error', {}],
     ])('that answers %i to a manifest', async (status, words, fault) => {
       await put('bad/status');
       upstream.faults.add({ on: 'manifest' }, { status, ...fault });
       expect(await refused('pull', name('bad/status:1'))).toContain(words);
+    });
+
+    it('that answers 429 for too long is not waited for, nor asked again', async () => {
+      const limited = await startUpstream();
+      limited.putImage('bad/limited', await buildImage({ layers: [filled(500, 'limited')] }), '1');
+      limited.faults.add({ on: 'manifest' }, { status: 429, headers: { 'retry-after': '600' } });
+      expect(await refused('pull', `${limited.host}/bad/limited:1`)).toContain('toomanyrequests');
+      limited.requests.length = 0;
+      expect(await refused('pull', `${limited.host}/bad/limited:1`)).toMatch(
+        /limits requests until .*too many requests/,
+      );
+      expect(limited.requests).toEqual([]);
+      await limited.close();
     });
 
     it.each<[string, Fault, RegExp]>([

@@ -115,7 +115,8 @@ describeWith('minio', 'the services of docker-compose.yml as plain processes', (
     services = readServices(secrets);
     const bucket = new URL(minio.url);
     replaceHosts = (value) =>
-      value
+      // A key without a value is null.
+      (value ?? '')
         .replace(/^postgres:\/\/.*/, postgres.url)
         .replace(/^redis:\/\/.*/, redis.url)
         .replace(/^s3:\/\/.*/, bucket.href)

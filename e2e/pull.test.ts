@@ -209,8 +209,12 @@ describeStories('docker pull', (profile) => {
     const output = await stack.docker.ok('pull', name('demo/limited:1'));
     expect(output).toMatch(new RegExp(`^429 from ${upstream.host}, waiting until `, 'm'));
     expect(output).toContain(`503 from ${upstream.host}`);
-    upstream.faults.add({ on: 'manifest' }, { status: 429, headers: { 'retry-after': '600' } });
-    const refused = await stack.docker('pull', name('demo/limited:2'));
+    // Another registry: nobody asks this one again until then.
+    const limited = await startUpstream();
+    limited.putImage('demo/limited', image, '1');
+    limited.faults.add({ on: 'manifest' }, { status: 429, headers: { 'retry-after': '600' } });
+    const refused = await stack.docker('pull', `${limited.host}/demo/limited:1`);
+    await limited.close();
     expect(refused).toMatchObject({
       exitCode: 1,
       stderr: expect.stringContaining('Error response from daemon: toomanyrequests'),

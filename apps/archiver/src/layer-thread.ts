@@ -32,6 +32,8 @@ export interface LayerReader {
 
 const idleMs = 10_000;
 const maxHeapMb = 256;
+/** Small, so that what has passed through goes soon. */
+const maxYoungMb = 12;
 
 const threadMain = new URL('./layer-thread-main.js', import.meta.url);
 
@@ -78,7 +80,7 @@ class LayerThread implements LayerReader {
     if (this.#worker) return this.#worker;
     const worker = new Worker(this.#script, {
       workerData: { blobStoreUrl: this.#blobStoreUrl },
-      resourceLimits: { maxOldGenerationSizeMb: maxHeapMb },
+      resourceLimits: { maxOldGenerationSizeMb: maxHeapMb, maxYoungGenerationSizeMb: maxYoungMb },
     });
     worker.once('exit', () => {
       if (this.#worker === worker) this.#worker = undefined;

@@ -66,6 +66,7 @@ describe('upstreams', () => {
     await lab.context.database.transaction((tx) => insertRegistry(tx, { ...row, host: 'quay.io', credential }));
     await until(() => upstreams.find('quay.io') !== undefined);
     expect(upstreams.find('quay.io')).toMatchObject({ kind: 'quay', credential: undefined });
-    expect(errors).toEqual([expect.objectContaining({ code: 'SECRET_UNREADABLE' })]);
+    // Once for each time that the table was read.
+    expect(new Set(errors.map((error) => (error as { code?: string }).code))).toEqual(new Set(['SECRET_UNREADABLE']));
   });
 });

@@ -26,4 +26,4 @@ export type { GateRequest, Passage, RequestGate } from './request-gate.js';
 export type { RetryPolicy } from './retry.js';
 export type { SearchAnswer, SearchHit } from './search/search-hit.js';
 export type { SearchQuery } from './search/search-registry.js';
-export { type Credential, defaultEndpoint, isLoopbackHost, loginDomain, type Upstream } from './upstream.js';
+export { type Credential, isLoopbackHost, loginDomain, type Upstream } from './upstream.js';

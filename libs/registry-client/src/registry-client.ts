@@ -219,6 +219,11 @@ export class RegistryClient {
     return searchRegistry(host, kind, query, open);
   }
 
+  /** Where a registry is, with a slash at its end: as configured, or as it was found. */
+  async addressOf(host: string): Promise<string> {
+    return (await this.#places(host)).origin.base.href;
+  }
+
   /** Asks `/v2/` with the credential. @throws {RegistryUnauthorizedError} it is refused */
   async checkLogin(host: string, credential: Credential, context: RequestContext = {}): Promise<void> {
     const { origin } = await this.#places(host);

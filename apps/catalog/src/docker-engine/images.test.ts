@@ -218,7 +218,7 @@ describe('images over the Engine API', () => {
   });
 
   it('refuses what needs a runtime with one sentence, after the whole body', async () => {
-    for (const path of ['build', 'containers/c/update', 'images/docker.io/library/x/push', 'swarm/init']) {
+    for (const path of ['plugins/pull', 'containers/c/update', 'images/docker.io/library/x/push', 'swarm/init']) {
       const answer = await fetch(`${catalog.url}/v1.50/${path}`, { method: 'POST', body: Buffer.alloc(3_000_000) });
       const { message } = (await answer.json()) as { message: string };
       expect([path, answer.status]).toEqual([path, 501]);

@@ -11,7 +11,6 @@ import {
 } from '@entrepot/oci';
 import {
   type Credential,
-  defaultEndpoint,
   loginDomain,
   parseRegistryAuth,
   type RegistryClient,
@@ -54,7 +53,7 @@ export class RegistryController {
       await this.registry.checkLogin(host, credential);
     } catch (error) {
       if (!(error instanceof RegistryUnauthorizedError)) throw error;
-      const address = `${defaultEndpoint(host)}/v2/`;
+      const address = `${await this.registry.addressOf(host)}v2/`;
       throw new EngineError(500, `login attempt to ${address} failed with status: 401 Unauthorized`);
     }
   }
