@@ -242,9 +242,13 @@ async function production(at) {
   group('Save with Redis and MinIO', await interleave(saves, rounds, say), {});
 }
 
-const renamed = (name) => (one) => ({ ...one, name, ours: false });
+function renamed(name) {
+  return (one) => ({ ...one, name, ours: false });
+}
 
-const refOf = ({ registry, image }) => `${registry.host}/${image.name}:${image.tag}`;
+function refOf({ registry, image }) {
+  return `${registry.host}/${image.name}:${image.tag}`;
+}
 
 async function fill(at, server) {
   await timed(`${server.docker} docker pull -q ${refOf(at)}`);

@@ -1,4 +1,4 @@
-import { renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,6 +9,8 @@ const patienceMs = 10_000;
 interface Started {
   pid: number;
   script: string;
+  /** Tells it from another process that has its pid later; empty where the system has no /proc. */
+  startTime: string;
 }
 
 /**
@@ -17,7 +19,7 @@ interface Started {
  */
 export class StartedProcesses {
   readonly #file: string;
-  readonly #started = new Map<number, string>();
+  readonly #started = new Map<number, Started>();
 
   constructor(dataDir: string) {
     this.#file = join(dataDir, 'services.json');
@@ -33,7 +35,7 @@ export class StartedProcesses {
   }
 
   add(pid: number, script: string): void {
-    this.#started.set(pid, script);
+    this.#started.set(pid, { pid, script, startTime: lookAt(pid)?.startTime ?? '' });
     this.#write();
   }
 
@@ -43,24 +45,37 @@ export class StartedProcesses {
   }
 
   #write(): void {
-    const list = [...this.#started].map(([pid, script]): Started => ({ pid, script }));
     // Renamed into place: a supervisor killed while it writes must not lose the list.
-    writeFileSync(`${this.#file}.new`, JSON.stringify(list));
+    writeFileSync(`${this.#file}.new`, JSON.stringify([...this.#started.values()]));
     renameSync(`${this.#file}.new`, this.#file);
   }
 }
 
 async function endLeftover(leftover: Started): Promise<void> {
-  for (let waited = 0; await isRunning(leftover); waited += 20) {
+  for (let waited = 0; isAlive(leftover); waited += 20) {
     if (waited > patienceMs) throw new LeftoverError(leftover);
     kill(leftover.pid);
     await sleep(20);
   }
 }
 
-async function isRunning({ pid, script }: Started): Promise<boolean> {
-  const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-  return commandLine.split('\0').includes(script);
+/** Holds until the last thread has ended: only then are the sockets closed, though the command line is gone earlier. */
+function isAlive({ pid, startTime }: Started): boolean {
+  const process = lookAt(pid);
+  if (process === null || process.startTime !== startTime) return false;
+  return process.threads > 1 || !['Z', 'X'].includes(process.state);
+}
+
+/** What /proc/PID/stat says (proc_pid_stat(5)), or null when there is no such process. */
+function lookAt(pid: number): { state: string; threads: number; startTime: string } | null {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    // The name before the last bracket may hold anything; the fields after it are counted from the third.
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    return { state: fields[0] ?? '', threads: Number(fields[17]), startTime: fields[19] ?? '' };
+  } catch {
+    return null;
+  }
 }
 
 function kill(pid: number): void {
