@@ -1,7 +1,7 @@
 // Dockerfiles without RUN, built by the docker command with Entrepot and with a real dockerd 20.10: what it prints, the
 // resulting config, history and files are the same.
 import { createHash } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { defaultTarLimits, TarReader } from '@entrepot/layers';
@@ -82,6 +82,57 @@ describeWith(['docker', 'dockerd'], 'builds beside dockerd 20.10', () => {
     expect(await describeImage(ours, tag)).toEqual(await describeImage(theirs, tag));
     const again = await ours.withInput(context, 'build', '-t', tag, '-');
     expect(again.stdout).not.toContain('Running in');
+  });
+
+  it('does what the options say, and rmi prunes as a daemon does', async () => {
+    const dockerfile = 'FROM base:1 AS one\nENV A=b\nCOPY . /all\nFROM one\nENV C=d\n';
+    const ignored = { name: '.dockerignore', content: 'sub\nDockerfile\n' };
+    const context = await buildTar([...files, ignored, { name: 'Dockerfile', content: dockerfile }]);
+    const steps: string[][] = [
+      ['build', '--no-cache', '-t', 'opt:1', '-'],
+      ['build', '-q', '-t', 'opt:2', '-'],
+      ['build', '--target', 'one', '--label', 'x=y', '-t', 'opt:3', '-t', 'opt:4', '-'],
+      ['build', '--target', 'three', '-'],
+      ['build', '--build-arg', 'NOPE=1', '-'],
+      ['build', '--platform', 'a/b/c/d', '-'],
+      ['build', '-f', 'nope', '-'],
+      ['images', '-a', '--format', '{{.Size}}', '--filter', 'dangling=false', 'opt'],
+      ['rmi', 'opt:4'],
+      ['rmi', '--no-prune', 'opt:3'],
+      ['rmi', 'opt:2'],
+      ['rmi', 'opt:1'],
+    ];
+    for (const args of steps) {
+      const [ours, theirs] = await Promise.all(both().map((docker) => docker.withInput(context, ...args)));
+      expect({ args, ...told(ours as DockerRun) }).toEqual({ args, ...told(theirs as DockerRun) });
+    }
+  });
+
+  it('writes the id to a file, and a real daemon loads the image by it', async () => {
+    const folder = await mkdtemp(join(stack.folder, 'context-'));
+    await writeFile(join(folder, 'Dockerfile'), 'FROM base:1\nCOPY --chmod=4711 f /f\nUSER nobody\n');
+    await writeFile(join(folder, 'f'), 'content');
+    const at = (name: string): string => join(stack.folder, name);
+    const epoch = ['--build-arg', 'SOURCE_DATE_EPOCH=1700000000'];
+    const build = (file: string): Promise<string> =>
+      stack.docker.ok('build', '--no-cache', ...epoch, '--iidfile', at(file), '-t', 'iid:1', folder);
+    await Promise.all(['iid-1', 'iid-2'].map(build));
+    const id = await readFile(at('iid-1'), 'utf8');
+    expect(id).toMatch(/^sha256:[0-9a-f]{64}$/);
+    expect(await readFile(at('iid-2'), 'utf8')).toBe(id);
+    await stack.docker.ok('save', '-o', at('iid.tar'), 'iid:1');
+    await daemon.docker.ok('load', '-i', at('iid.tar'));
+    expect((await daemon.docker.ok('inspect', '-f', '{{.Id}}', 'iid:1')).trim()).toBe(id);
+    expect((await filesOf(daemon.docker, 'iid:1')).f).toMatch(/^file 4711 0:0 /);
+    expect(await filesOf(daemon.docker, 'iid:1')).toEqual(await filesOf(stack.docker, 'iid:1'));
+  });
+
+  it('refuses a context at an address', async () => {
+    const answer = await fetch(`${stack.url}/build?remote=https://example.org/context.tar`, { method: 'POST' });
+    expect({ status: answer.status, ...((await answer.json()) as object) }).toEqual({
+      status: 501,
+      message: expect.stringContaining('a build context at an address is not supported'),
+    });
   });
 
   async function loadBase(): Promise<void> {

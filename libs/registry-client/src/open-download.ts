@@ -18,6 +18,8 @@ export interface OpenDownload {
   body: Readable;
   /** Null when the server does not say. */
   sizeBytes: number | null;
+  /** By its Last-Modified; null when the server does not say. */
+  modifiedAt: Date | null;
   close(): Promise<void>;
 }
 
@@ -44,12 +46,18 @@ export async function openDownload(address: string, request: DownloadRequest = {
     return {
       body: answer.body,
       sizeBytes: Number.isSafeInteger(length) ? length : null,
+      modifiedAt: timeOf(answer.headers['last-modified']),
       close: () => agent.destroy(),
     };
   } catch (error) {
     await agent.destroy();
     throw error;
   }
+}
+
+function timeOf(header: string | string[] | undefined): Date | null {
+  const time = new Date(String(header));
+  return Number.isNaN(time.getTime()) ? null : time;
 }
 
 async function follow(

@@ -12,7 +12,15 @@ import {
 import { findImage, listCachedSteps } from '@entrepot/database';
 import { analyseLayer, type JobQueue, publishPull } from '@entrepot/jobs';
 import { type LayerItem, opaqueItem, whiteoutItem, writeLayer } from '@entrepot/layers';
-import { type ContainerConfig, type Descriptor, type Digest, parseImageConfig, printImageConfig } from '@entrepot/oci';
+import {
+  type ContainerConfig,
+  type Descriptor,
+  type Digest,
+  formatPlatform,
+  parseImageConfig,
+  platformOf,
+  printImageConfig,
+} from '@entrepot/oci';
 import type { BaseTrees } from '../containers/base-trees.js';
 import type { NewLayer } from './copy/place-files.js';
 import { type FileArchive, FileReader, type FileSource } from './file-source.js';
@@ -66,7 +74,10 @@ export class BuildStore {
     const { prisma } = content.database;
     const wanted = asJson(step.config);
     for (const { id, config } of await listCachedSteps(prisma, parent.id, step.createdBy)) {
-      const { config: run, created, author } = parseImageConfig(Buffer.from(JSON.stringify(config)));
+      const made = parseImageConfig(Buffer.from(JSON.stringify(config)));
+      const { config: run, created, author } = made;
+      // Children of nothing may be for any platform.
+      if (formatPlatform(platformOf(made)) !== formatPlatform(parent.platform)) continue;
       if (!isDeepStrictEqual(asJson(run), wanted) || (author ?? '') !== step.author) continue;
       if (epoch !== null && Date.parse(created ?? '') !== epoch.getTime()) continue;
       const found = await findImage(prisma, id);

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { tagImage } from '@entrepot/content';
-import { type FoundImage, findImage, getImage, ImageNotFoundError, PlatformNotFoundError } from '@entrepot/database';
 import {
   type Digest,
   defaultPlatform,
@@ -8,10 +7,9 @@ import {
   formatPlatform,
   type Platform,
   parsePlatform,
-  parseReference,
-  withDefaultTag,
 } from '@entrepot/oci';
 import type { Reach } from '@entrepot/registry-client';
+import { BaseImages } from './base-images.js';
 import { BuildArgs } from './build-args.js';
 import { BuildStore, type BuildStoreParts } from './build-store.js';
 import { configStep } from './config-steps.js';
@@ -26,10 +24,10 @@ import { SubstitutionError, substitute } from './dockerfile/substitute.js';
 import { BuildError } from './errors.js';
 import type { FileTree } from './file-tree.js';
 import type { BuildRequest } from './image-builder.js';
-import { type PullParts, pullBase } from './pull-base.js';
+import type { PullParts } from './pull-base.js';
 import { fetchRemote, isUrl } from './remote-file.js';
 import { Stage } from './stage.js';
-import { readStageImage, type StageImage, scratchImage } from './stage-image.js';
+import { type StageImage, scratchImage } from './stage-image.js';
 import type { RunResult, StepRunner } from './step-runner.js';
 import type { Transcript } from './transcript.js';
 
@@ -56,7 +54,7 @@ type Copy = Extract<Command, { kind: 'copy' | 'add' }>;
 export class Build {
   readonly #args: BuildArgs;
   readonly #done: { name: string | null; image: StageImage }[] = [];
-  readonly #pulled = new Map<string, FoundImage>();
+  readonly #bases: BaseImages;
 
   constructor(
     private readonly parts: BuildParts,
@@ -66,11 +64,14 @@ export class Build {
     private readonly signal: AbortSignal,
   ) {
     this.#args = new BuildArgs(plan.request.buildArgs);
+    const say = transcript.say.bind(transcript);
+    this.#bases = new BaseImages(parts, { request: plan.request, lease: store.lease, say, signal });
   }
 
   /** @throws {BuildError} in Docker's words */
   async run(): Promise<void> {
     this.#declareMetaArgs();
+    await this.#refuseTriggersBeforeSteps();
     let last: StageImage | null = null;
     for (const instructions of this.plan.stages) {
       last = await this.#buildStage(instructions);
@@ -95,6 +96,25 @@ export class Build {
     }
   }
 
+  /**
+   * A RUN that a base brings with ONBUILD is refused before anything is made. So the bases of later stages are pulled
+   * now; that of the first stage is looked at when its turn comes, which is before the first step as well.
+   */
+  async #refuseTriggersBeforeSteps(): Promise<void> {
+    if (this.parts.runner !== null) return;
+    const [first, ...later] = this.plan.stages;
+    const before = first === undefined ? [] : [first];
+    for (const stage of later) {
+      const base = this.#baseName(stage);
+      const own = findStage(before, base.name);
+      if (own !== undefined) refuseRunTriggers(triggersOf(own));
+      else if (base.name.toLowerCase() !== 'scratch') {
+        refuseRunTriggers((await this.#bases.find(base.name, base.platform)).config.OnBuild ?? []);
+      }
+      before.push(stage);
+    }
+  }
+
   async #buildStage(instructions: StageInstructions): Promise<StageImage> {
     this.transcript.step(instructions.source);
     this.#args.startStage();
@@ -114,12 +134,9 @@ export class Build {
 
   async #runTriggers(stage: Stage): Promise<void> {
     const { triggers } = stage;
+    if (this.parts.runner === null) refuseRunTriggers(triggers);
     this.transcript.triggers(triggers.length);
-    for (const trigger of triggers) {
-      const command = parseCommand(readTrigger(trigger), '\\');
-      if (command.kind === 'run' && this.parts.runner === null) throw runRefused(`ONBUILD trigger "${trigger}"`);
-      await this.#dispatch(stage, command);
-    }
+    for (const trigger of triggers) await this.#dispatch(stage, parseTrigger(trigger));
   }
 
   async #dispatch(stage: Stage, command: Command): Promise<void> {
@@ -242,7 +259,6 @@ export class Build {
         url: name,
         destination,
         checksum: command.checksum,
-        nowMs: this.#nowMs(),
         reach: this.parts.reach,
       };
       const say = this.transcript.say.bind(this.transcript);
@@ -252,20 +268,14 @@ export class Build {
   }
 
   async #filesFrom(from: string): Promise<FileTree> {
-    const stage = this.#findStage(from);
-    if (stage !== undefined) return this.store.filesOf(stage);
+    const stage = findStage(this.#done, from);
+    if (stage !== undefined) return this.store.filesOf(stage.image);
     try {
-      return await this.store.filesOf(await this.#findImage(from, this.plan.request.platform));
+      return await this.store.filesOf(await this.#bases.find(from, this.plan.request.platform));
     } catch (error) {
       if (!(error instanceof BuildError)) throw error;
       throw new BuildError(error.status, `invalid from flag value ${from}: ${error.message}`);
     }
-  }
-
-  #findStage(name: string): StageImage | undefined {
-    const named = this.#done.find((stage) => stage.name === name.toLowerCase());
-    if (named !== undefined || !/^\d{1,6}$/.test(name)) return named?.image;
-    return this.#done[Number(name)]?.image;
   }
 
   async #run(stage: Stage, command: Extract<Command, { kind: 'run' }>): Promise<void> {
@@ -314,40 +324,19 @@ export class Build {
   }
 
   async #findBase(instructions: StageInstructions): Promise<StageImage> {
-    const expand = this.#expander(this.#args.metaValues());
-    const name = expand(instructions.base);
-    if (name === '') throw new BuildError(400, `base name (${instructions.base}) should not be blank`);
-    const wanted = instructions.platform === null ? '' : expand(instructions.platform);
-    const platform = wanted === '' ? this.plan.request.platform : parsePlatform(wanted.toLowerCase());
-    const stage = this.#findStage(name);
-    if (stage !== undefined) return stage;
+    const { name, platform } = this.#baseName(instructions);
+    const stage = findStage(this.#done, name);
+    if (stage !== undefined) return stage.image;
     if (name.toLowerCase() === 'scratch') return scratchImage(platform ?? defaultPlatform);
-    return this.#findImage(name, platform);
+    return this.#bases.find(name, platform);
   }
 
-  /** An image that is here, or that is pulled now. */
-  async #findImage(name: string, platform: Platform | null): Promise<StageImage> {
-    const key = `${name} ${platform === null ? '' : formatPlatform(platform)}`;
-    const known = this.#pulled.get(key);
-    const here = known ?? (this.plan.request.pull ? null : await this.#findHere(name, platform));
-    if (here !== null) return readStageImage(this.parts.content, here, this.store.lease);
-    const reference = withDefaultTag(parseReference(name));
-    const credential = this.plan.request.credentials.get(reference.domain);
-    const say = this.transcript.say.bind(this.transcript);
-    await pullBase(this.parts, { reference, platform, credential }, say, this.signal);
-    const found = (await this.#findHere(name, platform)) ?? (await findImage(this.parts.content.database.prisma, name));
-    if (found === null) throw new BuildError(404, `No such image: ${name}`);
-    this.#pulled.set(key, found);
-    return readStageImage(this.parts.content, found, this.store.lease);
-  }
-
-  async #findHere(name: string, platform: Platform | null): Promise<FoundImage | null> {
-    try {
-      return await getImage(this.parts.content.database.prisma, name, platform ?? undefined);
-    } catch (error) {
-      if (error instanceof ImageNotFoundError || error instanceof PlatformNotFoundError) return null;
-      throw error;
-    }
+  #baseName({ base, platform }: StageInstructions): { name: string; platform: Platform | null } {
+    const expand = this.#expander(this.#args.metaValues());
+    const name = expand(base);
+    if (name === '') throw new BuildError(400, `base name (${base}) should not be blank`);
+    const wanted = platform === null ? '' : expand(platform);
+    return { name, platform: wanted === '' ? this.plan.request.platform : parsePlatform(wanted.toLowerCase()) };
   }
 
   async #tag(id: Digest): Promise<void> {
@@ -367,6 +356,26 @@ export function runRefused(where: string): BuildError {
   const instead =
     'bring what it would make with COPY or ADD, or build where containers run and pull, load or import the image here';
   return new BuildError(501, `${where}: RUN needs a container runtime, which Entrepot does not have: ${instead}`);
+}
+
+function refuseRunTriggers(triggers: readonly string[]): void {
+  const run = triggers.find((trigger) => parseTrigger(trigger).kind === 'run');
+  if (run !== undefined) throw runRefused(`ONBUILD trigger "${run}"`);
+}
+
+function parseTrigger(trigger: string): Command {
+  return parseCommand(readTrigger(trigger), '\\');
+}
+
+/** What a stage leaves to whoever builds on it. */
+function triggersOf({ commands }: StageInstructions): string[] {
+  return commands.flatMap((command) => (command.kind === 'onbuild' ? command.trigger : []));
+}
+
+/** By its name or its number, among those before. */
+function findStage<T extends { name: string | null }>(stages: readonly T[], name: string): T | undefined {
+  const named = stages.find((stage) => stage.name === name.toLowerCase());
+  return named ?? (/^\d{1,6}$/.test(name) ? stages[Number(name)] : undefined);
 }
 
 function commandFailed(words: readonly string[], { exitCode }: RunResult): BuildError {

@@ -1,3 +1,6 @@
+import { createHash } from 'node:crypto';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
@@ -80,11 +83,14 @@ describe('a build', () => {
     return detail;
   }
 
-  async function files(): Promise<Record<string, [mode: string, owner: string]>> {
+  async function tree() {
     const { layers } = await inspect();
-    const tree = await new BaseTrees(lab.context, queue).get(layers.map(({ digest }) => digest));
+    return new BaseTrees(lab.context, queue).get(layers.map(({ digest }) => digest));
+  }
+
+  async function files(): Promise<Record<string, [mode: string, owner: string]>> {
     const found: Record<string, [string, string]> = {};
-    for (const { path, entry } of tree.walk()) {
+    for (const { path, entry } of (await tree()).walk()) {
       if (path !== '') found[path] = [entry.mode.toString(8), `${entry.uid}:${entry.gid}`];
     }
     return found;
@@ -180,6 +186,83 @@ USER 5
     const failing: StepRunner = { run: async () => ({ exitCode: 3, layer: null }) };
     const failed = build(context, { noCache: true }, failing);
     await expect(failed).rejects.toMatchObject({ exitCode: 3, message: expect.stringContaining('non-zero code: 3') });
+  });
+
+  it('refuses RUN of an ONBUILD trigger before anything is made, naming it, from a base as from a stage', async () => {
+    const trigger = 'ONBUILD ENV A=b\nONBUILD RUN make x\n';
+    await build(await tar(file('Dockerfile', `FROM scratch\n${trigger}`)));
+    const made = await lab.context.database.prisma.image.count();
+    const refused = /^ONBUILD trigger "RUN make x": RUN needs a container runtime/;
+    for (const dockerfile of [
+      'FROM lab/built:1\nENV B=c\n',
+      'FROM scratch\nENV B=c\nFROM lab/built:1\n',
+      `FROM scratch AS one\nENV B=c\n${trigger}FROM one\n`,
+      `FROM scratch\n${trigger}FROM 0\n`,
+    ]) {
+      await expect(build(await tar(file('Dockerfile', dockerfile)))).rejects.toThrow(refused);
+    }
+    expect(await lab.context.database.prisma.image.count()).toBe(made);
+  });
+
+  it('takes what an address holds by its checksum and time, and nothing else', async () => {
+    const modified = 'Wed, 01 Jan 2020 00:00:00 GMT';
+    const server = createServer((_, response) => response.setHeader('last-modified', modified).end('remote'));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    try {
+      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/x`;
+      const sum = `sha256:${createHash('sha256').update('remote').digest('hex')}`;
+      const add = async (line: string) =>
+        build(await tar(file('Dockerfile', `FROM scratch\n${line}\n`)), { epoch: null });
+      await add(`ADD --checksum=${sum} ${url} /in/`);
+      expect(await files()).toMatchObject({ 'in/x': ['600', '0:0'] });
+      expect((await tree()).find('in/x')?.entry.mtimeMs).toBe(Date.parse(modified));
+      const other = `sha256:${'0'.repeat(64)}`;
+      await expect(add(`ADD --checksum=${other} ${url} /`)).rejects.toThrow(`${sum}, expected ${other}`);
+      await expect(add(`ADD --checksum=md5:0 ${url} /`)).rejects.toThrow('invalid checksum digest format: md5:0');
+      await expect(add(`ADD --checksum=${sum} Dockerfile /`)).rejects.toThrow(
+        "checksum can't be specified for non-HTTP",
+      );
+      await expect(add(`COPY --checksum=${sum} Dockerfile /`)).rejects.toThrow('unknown flag: checksum');
+    } finally {
+      server.close();
+    }
+  });
+
+  it('never takes a step for another platform from the cache', async () => {
+    const context = await tar(file('Dockerfile', 'FROM scratch\nENV A=b\n'));
+    for (const architecture of ['amd64', 'arm64', 'amd64']) {
+      await build(context, { platform: { os: 'linux', architecture } });
+      expect((await inspect()).config).toMatchObject({ architecture });
+    }
+  });
+
+  it('ends at the target, and tells the labels of the request as steps of it', async () => {
+    const dockerfile = 'FROM scratch AS one\nENV A=b\nFROM scratch\nENV C=d\n';
+    const told = await build(await tar(file('Dockerfile', dockerfile)), { target: 'ONE', labels: { x: 'y z' } });
+    expect(told).toContain('Step 3/3 : LABEL x=y z\n');
+    expect((await inspect()).config).toMatchObject({
+      config: { Env: expect.arrayContaining(['A=b']), Labels: { x: 'y z' } },
+    });
+    await expect(build(await tar(file('Dockerfile', dockerfile)), { target: 'two' })).rejects.toThrow(
+      'build target two',
+    );
+  });
+
+  it('says nothing but the id when it is to be quiet', async () => {
+    expect(await build(await contextOf(twoStages), { quiet: true })).toMatch(/^sha256:[0-9a-f]{64}\n$/);
+  });
+
+  it('leaves Dockerfile and .dockerignore out where that says so, and no more, as a daemon does', async () => {
+    const rules = 'Docker*\n.dockerignore\n!Dockerfile.kept\nother\n';
+    const more = [file('.dockerignore', rules), file('Dockerfile.kept', 'x'), file('other', 'x')];
+    await build(await tar(file('Dockerfile', 'FROM scratch\nCOPY . /\n'), ...more));
+    expect(Object.keys(await files())).toEqual(['Dockerfile.kept', 'other']);
+  });
+
+  it('makes one image of two equal builds at once', async () => {
+    const context = await contextOf(twoStages);
+    const ids = await Promise.all([1, 2, 3].map(() => build(context, { noCache: true, quiet: true })));
+    expect(new Set(ids).size).toBe(1);
   });
 
   it.each([

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { admitBlob, type ContentContext, openBlob, openIngest } from '@entrepot/content';
 import { type IndexEntry, MergedTree } from '@entrepot/layers';
-import type { Reach } from '@entrepot/registry-client';
+import { isDigest } from '@entrepot/oci';
+import type { OpenDownload, Reach } from '@entrepot/registry-client';
 import { openUrl } from '../containers/open-url.js';
 import type { CopySource } from './copy/find-sources.js';
 import { BuildError } from './errors.js';
@@ -17,7 +18,6 @@ export interface RemoteWish {
   destination: string;
   /** `sha256:…`; null takes what comes. */
   checksum: string | null;
-  nowMs: number;
   /** How near to us it may lead. */
   reach: Reach;
 }
@@ -35,7 +35,7 @@ export function isUrl(source: string): boolean {
 export async function fetchRemote(
   content: ContentContext,
   lease: { owner: string; leaseMs: number },
-  { url, destination, checksum, nowMs, reach }: RemoteWish,
+  { url, destination, checksum, reach }: RemoteWish,
   say: (message: BuildMessage) => void,
   signal: AbortSignal,
 ): Promise<CopySource> {
@@ -43,7 +43,9 @@ export async function fetchRemote(
   if (name === '' && destination.endsWith('/')) {
     throw new BuildError(400, `cannot determine filename for source ${url}`);
   }
-  const body = await open(url, reach, signal);
+  if (checksum !== null && !isDigest(checksum))
+    throw new BuildError(400, `invalid checksum digest format: ${checksum}`);
+  const { body, modifiedAt } = await open(url, reach, signal);
   const ingest = await openIngest(content, { owner: lease.owner, ttlMs: uploadKeptMs });
   try {
     const hash = createHash('sha256');
@@ -63,7 +65,8 @@ export async function fetchRemote(
     await content.database.transaction((tx) => admitBlob(tx, stored, lease.owner, lease.leaseMs));
     say({ status: `Downloading ${url}`, progressDetail: { current: sizeBytes, total: sizeBytes } });
     const path = name === '' ? '__unnamed__' : name;
-    const entry = { ...plainFile, path, sizeBytes, storedBytes: sizeBytes, mtimeMs: nowMs, sha256 };
+    const mtimeMs = modifiedAt?.getTime() ?? 0;
+    const entry = { ...plainFile, path, sizeBytes, storedBytes: sizeBytes, mtimeMs, sha256 };
     const tree = await MergedTree.of([[entry]]);
     const archive = {
       isPlain: true,
@@ -79,7 +82,7 @@ export async function fetchRemote(
   }
 }
 
-async function open(url: string, reach: Reach, signal: AbortSignal): Promise<Readable> {
+async function open(url: string, reach: Reach, signal: AbortSignal): Promise<OpenDownload> {
   try {
     return await openUrl(url, reach, signal);
   } catch (error) {

@@ -166,7 +166,7 @@ export class ContainersController {
     const source =
       from === '-'
         ? request.raw
-        : await openUrl(from.includes('://') ? from : `http://${from}`, this.parts.reach, gone.signal);
+        : (await openUrl(from.includes('://') ? from : `http://${from}`, this.parts.reach, gone.signal)).body;
     const id: Digest = await importImage(this.parts, source, wanted);
     const head = from === '-' ? [] : [{ status: `Downloading from ${from}` }];
     const messages = [...head, { status: id }].map((message) => `${JSON.stringify(message)}\r\n`).join('');
