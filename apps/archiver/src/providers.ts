@@ -5,15 +5,14 @@ import type { Reach } from '@entrepot/registry-client';
 import type { Provider } from '@nestjs/common';
 import { createBuilder } from './build/create-builder.js';
 import type { ImageBuilder } from './build/image-builder.js';
-import { BaseTrees } from './containers/base-trees.js';
-import { LayerStacks } from './insides/layer-stacks.js';
 import type { LayerReader } from './layer-thread.js';
+import { LayerTrees } from './layer-trees.js';
 
 /** Tokens of what the controllers ask for by `@Inject`. */
 export const HEALTH = Symbol('health');
 export const METRICS = Symbol('metrics');
 export const LOAD_PARTS = Symbol('load parts');
-export const LAYER_STACKS = Symbol('layer stacks');
+export const LAYER_TREES = Symbol('layer trees');
 export const LOGGER = Symbol('logger');
 export const INTERNAL_SECRET = Symbol('internal secret');
 export const BUILDER = Symbol('builder');
@@ -43,18 +42,19 @@ export interface ArchiverParts {
 
 /** The parts under their tokens. */
 export function providersOf(parts: ArchiverParts): Provider[] {
+  const trees = new LayerTrees(parts);
   return [
     { provide: HEALTH, useValue: parts.health },
     { provide: METRICS, useValue: parts.metrics },
     { provide: LOAD_PARTS, useValue: parts },
-    { provide: LAYER_STACKS, useValue: new LayerStacks(parts) },
+    { provide: LAYER_TREES, useValue: trees },
     { provide: LOGGER, useValue: parts.logger },
     { provide: INTERNAL_SECRET, useValue: parts.internalSecret },
-    { provide: BUILDER, useValue: builderOf(parts) },
+    { provide: BUILDER, useValue: builderOf(parts, trees) },
     { provide: SOURCE_EPOCH, useValue: parts.sourceEpoch },
   ];
 }
 
-function builderOf({ content, queue, secretKey, reach }: ArchiverParts): ImageBuilder {
-  return createBuilder({ content, queue, secretKey, reach, trees: new BaseTrees(content, queue), runner: null });
+function builderOf({ content, queue, secretKey, reach }: ArchiverParts, trees: LayerTrees): ImageBuilder {
+  return createBuilder({ content, queue, secretKey, reach, trees, runner: null });
 }

@@ -1,42 +1,77 @@
-import { setImageParent } from '@entrepot/database';
+import { insertEvents, type NewEvent, setImageParent } from '@entrepot/database';
 import { type Descriptor, type Digest, descriptorJson, digestOf, isForeignLayerType, MEDIA_TYPES } from '@entrepot/oci';
-import { storeBytes } from './admit.js';
-import { type ContentContext, pullLeaseMs } from './context.js';
+import { admitBlob, settleFetches } from './admit.js';
+import type { ContentContext } from './context.js';
 import type { PublishedManifest } from './describe-image.js';
+import { openIngest, type StoredObject } from './ingest.js';
 import { type PublishedName, type PublishOptions, type PublishResult, publishImages } from './publish.js';
+import type { StoredLayer } from './store-layer.js';
 
 /** An image that is made here: by a commit, an import or a build. */
 export interface NewImage {
   /** The config's bytes, as `printImageConfig` gives them. */
   config: Buffer;
-  /** All layers, lowest first; stored, and leased by `owner` or held by an image that stays. */
-  layers: readonly Descriptor[];
+  /** Layers that are here, lowest first: the caller leases them, or an image that stays has them. */
+  below: readonly Descriptor[];
+  /** What comes on top; becomes a blob with the image, or is discarded. */
+  added: StoredLayer | null;
   names: readonly PublishedName[];
   /** The image it was made from, for `docker history` and for removal. */
   parentId: Digest | null;
 }
 
 export interface CreateImageOptions extends PublishOptions {
-  /** Who leases the config, and keeps or releases the lease afterwards. */
+  /** Who writes. */
   owner: string;
+  /** So long the owner leases what is new, whatever becomes of the image; no lease without it. */
   leaseMs?: number;
+  /** What happened with it, beside the image's own events. */
+  events?: readonly NewEvent[];
 }
 
-/** Stores config and manifest of a new image and makes it visible. Making the same image again changes only its names. */
+/** What was made. */
+export interface CreatedImage extends PublishResult {
+  manifestDigest: Digest;
+  /** Pulls that are due for publishing because its blobs are here. */
+  duePulls: string[];
+}
+
+const uploadKeptMs = 600_000;
+
+/**
+ * Stores config and manifest of a new image and makes it visible, with its new layer, in one transaction. Making the
+ * same image again changes only its names.
+ */
 export async function createImage(
   context: ContentContext,
-  { config, layers, names, parentId }: NewImage,
-  { owner, leaseMs = pullLeaseMs, ...options }: CreateImageOptions,
-): Promise<PublishResult & { manifestDigest: Digest; duePulls: string[] }> {
-  const { digest, duePulls } = await storeBytes(context, config, { owner, leaseMs });
+  { config, below, added, names, parentId }: NewImage,
+  { owner, leaseMs, events = [], ...options }: CreateImageOptions,
+): Promise<CreatedImage> {
+  const digest = digestOf(config);
+  const layers = added === null ? below : [...below, added.descriptor];
   const manifest = describeNewManifest({ digest, sizeBytes: config.length }, layers, config);
   const image = { names, target: manifest.digest, shown: manifest.digest, manifests: [manifest], fromRegistry: false };
-  const result = await context.database.transaction(async (tx) => {
-    const [published] = await publishImages(tx, [image], options);
-    if (parentId !== null) await setImageParent(tx, digest, parentId);
-    return published as PublishResult;
-  });
-  return { ...result, manifestDigest: manifest.digest, duePulls };
+  const ingest = await openIngest(context, { digest, sizeBytes: config.length, owner, ttlMs: uploadKeptMs });
+  try {
+    await ingest.write(config);
+    const objects: StoredObject[] = [await ingest.finish(), ...(added === null ? [] : [added.object])];
+    return await context.database.transaction(async (tx) => {
+      const leaseOwner = leaseMs === undefined ? undefined : owner;
+      for (const object of objects) await admitBlob(tx, object, leaseOwner, leaseMs);
+      const { duePulls } = await settleFetches(
+        tx,
+        objects.map((object) => object.digest),
+      );
+      const [published] = await publishImages(tx, [image], options);
+      if (parentId !== null) await setImageParent(tx, digest, parentId);
+      await insertEvents(tx, events);
+      return { ...(published as PublishResult), manifestDigest: manifest.digest, duePulls };
+    });
+  } catch (error) {
+    await ingest.abort();
+    await added?.discard();
+    throw error;
+  }
 }
 
 /** An OCI manifest; layers of Docker's own media types get the OCI names of the same bytes. */

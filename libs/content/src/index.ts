@@ -28,7 +28,7 @@ export {
   removeContainers,
 } from './containers.js';
 export { type ContentContext, keepUploadMs, pullLeaseMs, pullOwner } from './context.js';
-export { type CreateImageOptions, createImage, type NewImage } from './create-image.js';
+export { type CreatedImage, type CreateImageOptions, createImage, type NewImage } from './create-image.js';
 export { InvalidCronError } from './cron.js';
 export { describeManifests, imageConfigOf, type PublishedManifest } from './describe-image.js';
 export { fetchCancelTopic, interactivePatienceMs } from './end-pull.js';

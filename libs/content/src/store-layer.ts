@@ -1,27 +1,24 @@
-// A layer that is made here: plain tar → diff id → gzip → digest → store, in one pass. zlib packs in its own threads;
-// level and header are fixed, so that equal tars become equal blobs.
+// A layer that is made here: plain tar → diff id → gzip → digest → store, in one pass.
 import { createHash } from 'node:crypto';
-import { pipeline } from 'node:stream/promises';
-import { constants, createGzip } from 'node:zlib';
 import { type Descriptor, type Digest, MEDIA_TYPES } from '@entrepot/oci';
-import { admitBlob, settleFetches } from './admit.js';
-import { type ContentContext, pullLeaseMs } from './context.js';
-import { type Ingest, openIngest, type StoredObject } from './ingest.js';
+import type { ContentContext } from './context.js';
+import { openIngest, type StoredObject } from './ingest.js';
+import { packed } from './packed.js';
 
-/** A stored layer, leased. */
+/** A layer whose bytes are stored, and which is no blob until `createImage` makes it one. */
 export interface StoredLayer {
+  object: StoredObject;
   descriptor: Descriptor;
   /** The digest of the plain tar. */
   diffId: Digest;
   uncompressedBytes: number;
-  /** Pulls that are due for publishing because this layer is here. */
-  duePulls: string[];
+  /** Removes the bytes of a layer that no image took. Idempotent. */
+  discard(): Promise<void>;
 }
 
 export interface StoreLayerOptions {
-  /** Who leases the layer until an image refers to it. */
+  /** Who writes, for instance `commit:<id>`. */
   owner: string;
-  leaseMs?: number;
   signal?: AbortSignal;
 }
 
@@ -31,51 +28,31 @@ const uploadKeptMs = 60 * 60_000;
 export async function storeLayer(
   context: ContentContext,
   tar: AsyncIterable<Buffer>,
-  { owner, leaseMs = pullLeaseMs, signal }: StoreLayerOptions,
+  { owner, signal }: StoreLayerOptions,
 ): Promise<StoredLayer> {
   const ingest = await openIngest(context, { owner, ttlMs: uploadKeptMs });
   try {
-    const { diffId, uncompressedBytes } = await pack(tar, ingest, signal);
-    const stored = await ingest.finish();
-    const duePulls = await admit(context, stored, owner, leaseMs);
-    const { digest, sizeBytes } = stored;
+    const hash = createHash('sha256');
+    let uncompressedBytes = 0;
+    const hashed = async function* (): AsyncGenerator<Buffer> {
+      for await (const chunk of tar) {
+        hash.update(chunk);
+        uncompressedBytes += chunk.length;
+        yield chunk;
+      }
+    };
+    for await (const chunk of packed(hashed(), signal)) await ingest.write(chunk);
+    const object = await ingest.finish();
+    const { digest, sizeBytes } = object;
     return {
+      object,
       descriptor: { mediaType: MEDIA_TYPES.ociLayerGzip, digest, sizeBytes },
-      diffId,
+      diffId: `sha256:${hash.digest('hex')}`,
       uncompressedBytes,
-      duePulls,
+      discard: () => ingest.abort(),
     };
   } catch (error) {
     await ingest.abort();
     throw error;
   }
-}
-
-async function pack(
-  tar: AsyncIterable<Buffer>,
-  ingest: Ingest,
-  signal?: AbortSignal,
-): Promise<{ diffId: Digest; uncompressedBytes: number }> {
-  const hash = createHash('sha256');
-  let uncompressedBytes = 0;
-  const hashed = async function* (): AsyncGenerator<Buffer> {
-    for await (const chunk of tar) {
-      hash.update(chunk);
-      uncompressedBytes += chunk.length;
-      yield chunk;
-    }
-  };
-  const gzip = createGzip({ level: constants.Z_BEST_SPEED, chunkSize: 128 * 1024 });
-  const keep = async (packed: AsyncIterable<Buffer>): Promise<void> => {
-    for await (const chunk of packed) await ingest.write(chunk);
-  };
-  await pipeline(hashed, gzip, keep, { signal });
-  return { diffId: `sha256:${hash.digest('hex')}`, uncompressedBytes };
-}
-
-function admit(context: ContentContext, stored: StoredObject, owner: string, leaseMs: number): Promise<string[]> {
-  return context.database.transaction(async (tx) => {
-    await admitBlob(tx, stored, owner, leaseMs);
-    return (await settleFetches(tx, [stored.digest])).duePulls;
-  });
 }

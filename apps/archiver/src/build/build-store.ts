@@ -21,7 +21,7 @@ import {
   platformOf,
   printImageConfig,
 } from '@entrepot/oci';
-import type { BaseTrees } from '../containers/base-trees.js';
+import type { LayerTrees } from '../layer-trees.js';
 import type { NewLayer } from './copy/place-files.js';
 import { type FileArchive, FileReader, type FileSource } from './file-source.js';
 import type { FileTree } from './file-tree.js';
@@ -31,7 +31,7 @@ import { readStageImage, type StageImage } from './stage-image.js';
 export interface BuildStoreParts {
   content: ContentContext;
   queue: JobQueue;
-  trees: BaseTrees;
+  trees: LayerTrees;
 }
 
 /** What one step makes of an image. */
@@ -57,7 +57,7 @@ export class BuildStore {
 
   /** The files of an image. Waits for layers that nobody has looked into. */
   async filesOf({ layers }: Pick<StageImage, 'layers'>): Promise<FileTree> {
-    const tree = await this.parts.trees.get(layers.map(({ digest }) => digest));
+    const { tree } = await this.parts.trees.open(layers.map(({ digest }) => digest));
     const sourceOf: FileTree['sourceOf'] = ({ entry, layer }) => {
       return { archive: this.#archiveOf(layers[layer] as Descriptor), entry };
     };
@@ -115,7 +115,7 @@ export class BuildStore {
 
   /** Stores the tar of a layer as it comes. */
   storeTar(tar: AsyncIterable<Buffer>, signal: AbortSignal): Promise<StoredLayer> {
-    return storeLayer(this.parts.content, tar, { ...this.lease, signal });
+    return storeLayer(this.parts.content, tar, { owner: this.lease.owner, signal });
   }
 
   /** Makes the image of a step, without a name. */
@@ -133,10 +133,12 @@ export class BuildStore {
       history: [...parent.history, { created: created.toISOString(), createdBy, author, emptyLayer: layer === null }],
     };
     const document = printImageConfig({ ...image.platform, ...image, created, author });
-    const made = { config: document, layers: image.layers, names: [], parentId: parent.id };
+    const made = { config: document, below: parent.layers, added: layer, names: [], parentId: parent.id };
     const { imageId, duePulls } = await createImage(content, made, { action: 'made', owner, leaseMs });
-    const due = [...duePulls, ...(layer?.duePulls ?? [])].map((pullId) => ({ pullId }));
-    await queue.enqueueMany(publishPull, due);
+    await queue.enqueueMany(
+      publishPull,
+      duePulls.map((pullId) => ({ pullId })),
+    );
     if (layer !== null) await queue.enqueueMany(analyseLayer, [{ digest: layer.descriptor.digest }]);
     return { ...image, id: imageId, created: created.toISOString() };
   }

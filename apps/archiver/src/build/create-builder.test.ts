@@ -11,8 +11,8 @@ import { createLogger } from '@entrepot/observability';
 import { parseReference } from '@entrepot/oci';
 import { type ContentLab, checkInvariants, openContentLab } from '@entrepot/testing';
 import { analyseLayer } from '../analyse-layer.js';
-import { BaseTrees } from '../containers/base-trees.js';
 import type { LayerReader } from '../layer-thread.js';
+import { LayerTrees } from '../layer-trees.js';
 import { createBuilder } from './create-builder.js';
 import type { BuildMessage, BuildRequest } from './image-builder.js';
 import type { StepRunner } from './step-runner.js';
@@ -59,7 +59,7 @@ describe('a build', () => {
 
   async function build(context: Buffer, wanted: Partial<BuildRequest> = {}, runner: StepRunner | null = null) {
     const parts = { content: lab.context, queue, secretKey: Buffer.alloc(32), reach: 'loopback' as const, runner };
-    const builder = createBuilder({ ...parts, trees: new BaseTrees(lab.context, queue) });
+    const builder = createBuilder({ ...parts, trees: new LayerTrees({ content: lab.context, queue }) });
     const request: BuildRequest = {
       ...{ dockerfile: 'Dockerfile', tags: [parseReference('lab/built:1')], target: '', labels: {}, platform: null },
       ...{ buildArgs: new Map(), credentials: new Map(), pull: false, noCache: false, quiet: false },
@@ -85,7 +85,8 @@ describe('a build', () => {
 
   async function tree() {
     const { layers } = await inspect();
-    return new BaseTrees(lab.context, queue).get(layers.map(({ digest }) => digest));
+    const trees = new LayerTrees({ content: lab.context, queue });
+    return (await trees.open(layers.map(({ digest }) => digest))).tree;
   }
 
   async function files(): Promise<Record<string, [mode: string, owner: string]>> {

@@ -1,11 +1,18 @@
 import { randomUUID } from 'node:crypto';
-import { type ContentContext, containerEvent, createImage, releaseLeases, storeLayer } from '@entrepot/content';
-import { insertEvents } from '@entrepot/database';
+import {
+  type ContentContext,
+  type CreatedImage,
+  containerEvent,
+  createImage,
+  releaseLeases,
+  type StoredLayer,
+  storeLayer,
+} from '@entrepot/content';
 import { analyseLayer, type JobQueue, publishPull } from '@entrepot/jobs';
 import {
   type ContainerConfig,
-  type Descriptor,
   type Digest,
+  digestOf,
   familiarReference,
   type ImageConfig,
   parseContainerConfig,
@@ -44,38 +51,31 @@ export async function commitContainer(
   try {
     const base = parseImageConfig(Buffer.from(JSON.stringify(opened.container.imageConfig)));
     const changed = opened.tree.entries().some(({ path }) => path !== '');
-    const own = changed ? await storeLayer(content, archiveOwnLayer(content, opened), { owner }) : null;
+    const own = changed ? await storeLayer(content, archiveOwnLayer(content, opened, owner), { owner }) : null;
     const config = describe(opened, base, own?.diffId ?? null, { comment, author, change });
-    const layers = [...opened.layers, ...(own ? [own.descriptor] : [])];
-    const { imageId, duePulls } = await publish(content, opened, { config, layers, name, owner, comment });
-    await queue.enqueueMany(
-      publishPull,
-      [...duePulls, ...(own?.duePulls ?? [])].map((pullId) => ({ pullId })),
-    );
-    if (own) await queue.enqueueMany(analyseLayer, [{ digest: own.descriptor.digest }]);
+    const { imageId, duePulls } = await publish(content, opened, { config, own, name, owner, comment });
+    const due = duePulls.map((pullId) => ({ pullId }));
+    const unread = own === null ? [] : [{ digest: own.descriptor.digest }];
+    await Promise.all([queue.enqueueMany(publishPull, due), queue.enqueueMany(analyseLayer, unread)]);
     return imageId;
   } finally {
     await releaseLeases(content, owner);
   }
 }
 
-async function publish(
+function publish(
   content: ContentContext,
-  { container }: OpenContainer,
-  {
-    config,
-    layers,
-    name,
-    owner,
-    comment,
-  }: { config: Buffer; layers: readonly Descriptor[]; name: Reference | null; owner: string; comment: string },
-): Promise<{ imageId: Digest; duePulls: string[] }> {
+  { container, layers }: OpenContainer,
+  made: { config: Buffer; own: StoredLayer | null; name: Reference | null; owner: string; comment: string },
+): Promise<CreatedImage> {
+  const { config, own, name, owner, comment } = made;
   const names = name === null ? [] : [{ repository: repositoryName(name), tag: name.tag ?? 'latest' }];
-  const image = { config, layers, names, parentId: container.imageId };
-  const made = await createImage(content, image, { action: 'made', owner });
-  const told = { comment, imageID: made.imageId, imageRef: name === null ? '' : familiarReference(name) };
-  await insertEvents(content.database.prisma, [containerEvent(container, 'commit', told)]);
-  return made;
+  const told = { comment, imageID: digestOf(config), imageRef: name === null ? '' : familiarReference(name) };
+  return createImage(
+    content,
+    { config, below: layers, added: own, names, parentId: container.imageId },
+    { action: 'made', owner, events: [containerEvent(container, 'commit', told)] },
+  );
 }
 
 /** The image's document: that of the image below, with the container's config and one more line of history. */

@@ -1,5 +1,6 @@
 import { admitBlob, type ContentContext, containerEvent, type StoredObject } from '@entrepot/content';
 import {
+  type ContainerEntryRow,
   ContainerNotFoundError,
   type ContainerRow,
   changeContainerEntries,
@@ -14,9 +15,10 @@ import {
 } from '@entrepot/database';
 import { bytesOfText, type MergedTree, pathParts, WritableTree, type WrittenEntry } from '@entrepot/layers';
 import type { Descriptor } from '@entrepot/oci';
-import type { BaseTrees } from './base-trees.js';
+import type { LayerTrees } from '../layer-trees.js';
 import { entryOfRow, rowOfEntry } from './entry-rows.js';
 import { ContainerPathError } from './errors.js';
+import { initLayer } from './init-layer.js';
 import { makeDirectories } from './make-directories.js';
 
 /** A container with what it shows. */
@@ -42,16 +44,16 @@ export interface ContainerChange {
 export class ContainerTrees {
   constructor(
     private readonly content: ContentContext,
-    private readonly bases: BaseTrees,
+    private readonly trees: LayerTrees,
   ) {}
 
-  /** @throws {ContainerNotFoundError} @throws {LayerUnusableError} */
+  /** @throws {ContainerNotFoundError} @throws what `LayerTrees.open` throws */
   async open(text: string): Promise<OpenContainer> {
     const { prisma } = this.content.database;
     const container = await getContainer(prisma, text);
-    const below = await this.#below(container.id);
-    if (!container.prepared) await this.#prepare(container.id, below);
-    return this.#assemble(prisma, container, below);
+    if (!container.prepared) await this.#prepare(container.id, await this.#below(container.id));
+    const [below, rows] = await Promise.all([this.#below(container.id), listContainerEntries(prisma, container.id)]);
+    return assemble(container, below, rows);
   }
 
   /**
@@ -66,7 +68,7 @@ export class ContainerTrees {
     await this.content.database.transaction(async (tx) => {
       const container = await lockContainer(tx, id);
       if (container === null) throw new ContainerNotFoundError(id);
-      const opened = await this.#assemble(tx, container, below);
+      const opened = assemble(container, below, await listContainerEntries(tx, id));
       apply(opened);
       for (const object of objects) await admitBlob(tx, object);
       await keep(tx, id, opened.tree);
@@ -76,12 +78,8 @@ export class ContainerTrees {
 
   async #below(id: string): Promise<Below> {
     const layers = await listContainerLayers(this.content.database.prisma, id);
-    return { layers, below: await this.bases.get(layers.map(({ digest }) => digest)) };
-  }
-
-  async #assemble(tx: Tx, container: ContainerRow, { layers, below }: Below): Promise<OpenContainer> {
-    const rows = await listContainerEntries(tx, container.id);
-    return { container, layers, below, tree: new WritableTree(below, rows.map(entryOfRow)) };
+    const digests = layers.map(({ digest }) => digest);
+    return { layers, below: (await this.trees.open(digests, { top: initLayer })).tree };
   }
 
   /** Makes the working directory, as a daemon does when it creates a container. */
@@ -89,7 +87,7 @@ export class ContainerTrees {
     await this.content.database.transaction(async (tx) => {
       const container = await lockContainer(tx, id);
       if (container === null || container.prepared) return;
-      const { tree } = await this.#assemble(tx, container, below);
+      const { tree } = assemble(container, below, await listContainerEntries(tx, id));
       makeConfigured(tree, [String(container.config.WorkingDir ?? '')], Date.parse(container.createdAt));
       await keep(tx, id, tree);
       await markPrepared(tx, id);
@@ -108,6 +106,14 @@ export function makeConfigured(tree: WritableTree, paths: readonly string[], now
       if (!(error instanceof ContainerPathError)) throw error;
     }
   }
+}
+
+function assemble(
+  container: ContainerRow,
+  { layers, below }: Below,
+  rows: readonly ContainerEntryRow[],
+): OpenContainer {
+  return { container, layers, below, tree: new WritableTree(below, rows.map(entryOfRow)) };
 }
 
 type Below = Pick<OpenContainer, 'layers' | 'below'>;

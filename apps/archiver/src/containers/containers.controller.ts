@@ -20,16 +20,15 @@ import {
 } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { InternalGuard } from '../internal-guard.js';
-import { LOAD_PARTS } from '../providers.js';
+import type { LayerTrees } from '../layer-trees.js';
+import { LAYER_TREES, LOAD_PARTS } from '../providers.js';
 import { applyChanges } from './apply-changes.js';
-import { BaseTrees } from './base-trees.js';
 import { commitContainer } from './commit.js';
 import { ContainerTrees, makeConfigured, type OpenContainer } from './container-trees.js';
 import { ContainerErrorFilter } from './error-filter.js';
 import { ContainerPathError } from './errors.js';
 import { findOwner } from './find-owner.js';
 import { type ImportParts, importImage } from './import-image.js';
-import { initLayer } from './init-layer.js';
 import { openUrl } from './open-url.js';
 import { findPath, findTarget, statHeader } from './paths.js';
 import { stageArchive } from './stage-archive.js';
@@ -46,8 +45,11 @@ type QueryValues = Readonly<Record<string, string | string[] | undefined>>;
 export class ContainersController {
   readonly #trees: ContainerTrees;
 
-  constructor(@Inject(LOAD_PARTS) private readonly parts: ImportParts & { reach: Reach }) {
-    this.#trees = new ContainerTrees(parts.content, new BaseTrees(parts.content, parts.queue, initLayer));
+  constructor(
+    @Inject(LOAD_PARTS) private readonly parts: ImportParts & { reach: Reach },
+    @Inject(LAYER_TREES) trees: LayerTrees,
+  ) {
+    this.#trees = new ContainerTrees(parts.content, trees);
   }
 
   @Head('containers/:name/archive')

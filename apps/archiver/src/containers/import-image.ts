@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { PassThrough, type Readable } from 'node:stream';
-import { type ContentContext, createImage, releaseLeases, type StoredLayer, storeLayer } from '@entrepot/content';
+import { type ContentContext, createImage, type StoredLayer, storeLayer } from '@entrepot/content';
 import { analyseLayer, type JobQueue, publishPull } from '@entrepot/jobs';
 import {
   asCorruptStream,
@@ -50,26 +50,22 @@ export async function importImage(
 ): Promise<Digest> {
   const config = applyChanges({}, changes);
   const owner = `import:${randomUUID()}`;
-  try {
-    const layer = await storeTar(content, source, owner);
-    const created = new Date();
-    const { os, architecture, variant } = platform ?? defaultPlatform;
-    const document = printImageConfig({
-      ...{ os, architecture, variant, created, config, diffIds: [layer.diffId] },
-      history: [{ created: created.toISOString(), comment: message, emptyLayer: false }],
-    });
-    const names = name === null ? [] : [{ repository: repositoryName(name), tag: name.tag ?? 'latest' }];
-    const image = { config: document, layers: [layer.descriptor], names, parentId: null };
-    const { imageId, duePulls } = await createImage(content, image, { action: 'import', owner });
-    await queue.enqueueMany(
-      publishPull,
-      [...duePulls, ...layer.duePulls].map((pullId) => ({ pullId })),
-    );
-    await queue.enqueueMany(analyseLayer, [{ digest: layer.descriptor.digest }]);
-    return imageId;
-  } finally {
-    await releaseLeases(content, owner);
-  }
+  const layer = await storeTar(content, source, owner);
+  const created = new Date();
+  const { os, architecture, variant } = platform ?? defaultPlatform;
+  const document = printImageConfig({
+    ...{ os, architecture, variant, created, config, diffIds: [layer.diffId] },
+    history: [{ created: created.toISOString(), comment: message, emptyLayer: false }],
+  });
+  const names = name === null ? [] : [{ repository: repositoryName(name), tag: name.tag ?? 'latest' }];
+  const image = { config: document, below: [], added: layer, names, parentId: null };
+  const { imageId, duePulls } = await createImage(content, image, { action: 'import', owner });
+  const due = duePulls.map((pullId) => ({ pullId }));
+  await Promise.all([
+    queue.enqueueMany(publishPull, due),
+    queue.enqueueMany(analyseLayer, [{ digest: layer.descriptor.digest }]),
+  ]);
+  return imageId;
 }
 
 /** Stores the plain bytes, and reads them as a tar at the same time. */

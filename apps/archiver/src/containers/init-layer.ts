@@ -1,4 +1,5 @@
-import type { IndexEntry, MergedTree } from '@entrepot/layers';
+import type { IndexEntry } from '@entrepot/layers';
+import type { TopLayer } from '../layer-trees.js';
 
 /** What a daemon puts between the image and every container, for the runtime to mount over. */
 const initPaths: readonly [path: string, what: 'directory' | 'file' | { symlink: string }][] = [
@@ -16,13 +17,15 @@ const initPaths: readonly [path: string, what: 'directory' | 'file' | { symlink:
   ['sys', 'directory'],
 ];
 
-/** The entries of that layer on top of an image; directories that the image has stay as they are. */
-export function initLayer(image: MergedTree): IndexEntry[] {
-  return initPaths.flatMap(([path, what]) => {
-    if (what === 'directory') return image.find(path)?.entry.type === 'directory' ? [] : [entry(path, 'directory')];
-    return what === 'file' ? [entry(path, 'file')] : [{ ...entry(path, 'symlink'), linkTarget: what.symlink }];
-  });
-}
+/** That layer on top of an image; directories that the image has stay as they are. */
+export const initLayer: TopLayer = {
+  name: 'init',
+  entries: (image) =>
+    initPaths.flatMap(([path, what]) => {
+      if (what === 'directory') return image.find(path)?.entry.type === 'directory' ? [] : [entry(path, 'directory')];
+      return what === 'file' ? [entry(path, 'file')] : [{ ...entry(path, 'symlink'), linkTarget: what.symlink }];
+    }),
+};
 
 function entry(path: string, type: 'directory' | 'file' | 'symlink'): IndexEntry {
   return {

@@ -21,11 +21,14 @@ export function archiveFiles(
   const names = new Map<string, string>();
   const items: ArchiveItem[] = [];
   for (const file of files) items.push(itemOf(opened, file, nameOf(file.path), names));
-  return writeItems(content, opened, items);
+  return writeReleased(content, opened, items);
 }
 
-/** A container's own layer as the tar of an image's layer: what is new, whiteouts for what is gone. */
-export function archiveOwnLayer(content: ContentContext, opened: OpenContainer): AsyncGenerator<Buffer> {
+/**
+ * A container's own layer as the tar of an image's layer: what is new, whiteouts for what is gone. `owner` leases what
+ * is read, and lets go of it.
+ */
+export function archiveOwnLayer(content: ContentContext, opened: OpenContainer, owner: string): AsyncGenerator<Buffer> {
   const names = new Map<string, string>();
   const items: ArchiveItem[] = [];
   for (const { path, type, opaque, mtimeMs } of opened.tree.entries()) {
@@ -38,7 +41,7 @@ export function archiveOwnLayer(content: ContentContext, opened: OpenContainer):
     if (file !== null) items.push(itemOf(opened, file, path, names));
     if (opaque) items.push({ ...opaqueItem(path, mtimeMs), source: null });
   }
-  return writeItems(content, opened, items);
+  return writeItems(content, opened, items, owner);
 }
 
 function itemOf(opened: OpenContainer, file: MergedFile, name: string, names: Map<string, string>): ArchiveItem {
@@ -55,14 +58,27 @@ export function timeOf({ layers, container }: OpenContainer, { from, mtimeMs }: 
   return 'below' in from && from.below.layer === layers.length ? Date.parse(container.createdAt) : mtimeMs;
 }
 
-async function* writeItems(
+async function* writeReleased(
   content: ContentContext,
   opened: OpenContainer,
   items: readonly ArchiveItem[],
 ): AsyncGenerator<Buffer> {
+  const owner = `read:${randomUUID()}`;
+  try {
+    yield* writeItems(content, opened, items, owner);
+  } finally {
+    await releaseLeases(content, owner);
+  }
+}
+
+async function* writeItems(
+  content: ContentContext,
+  opened: OpenContainer,
+  items: readonly ArchiveItem[],
+  owner: string,
+): AsyncGenerator<Buffer> {
   const ordered = inReadableOrder(items);
   const sources = ordered.flatMap(({ source }) => source ?? []);
-  const owner = `read:${randomUUID()}`;
   await leaseBlobs(content, owner, digestsOf(opened, sources), leaseMs);
   const renewal = setInterval(() => void renewLeases(content, owner, leaseMs).catch(() => {}), leaseMs / 4);
   const reader = new ContentReader(content, opened, sources);
@@ -73,7 +89,6 @@ async function* writeItems(
   } finally {
     clearInterval(renewal);
     await reader.close();
-    await releaseLeases(content, owner);
   }
 }
 

@@ -7,8 +7,8 @@ import { Controller, Inject, Param, Post, Req, Res, UseGuards } from '@nestjs/co
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { InternalGuard } from '../internal-guard.js';
-import { LAYER_STACKS, LOGGER } from '../providers.js';
-import { BrokenLayerError, LayerGoneError, type LayerStacks } from './layer-stacks.js';
+import { BrokenLayerError, LayerGoneError, type LayerTrees, TreeTooLargeError } from '../layer-trees.js';
+import { LAYER_TREES, LOGGER } from '../providers.js';
 import {
   compareStacks,
   type EntryAnswer,
@@ -36,29 +36,25 @@ interface Opened {
 @UseGuards(InternalGuard)
 export class InsidesController {
   constructor(
-    @Inject(LAYER_STACKS) private readonly stacks: LayerStacks,
+    @Inject(LAYER_TREES) private readonly trees: LayerTrees,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
   readonly #questions: Readonly<Record<string, (body: unknown, signal: AbortSignal) => Promise<object | Opened>>> = {
     changes: async (body, signal) => {
       const asked = z.strictObject({ layers }).parse(body);
-      return { changes: (await this.stacks.open(asked.layers, signal)).changes };
+      return { changes: (await this.trees.open(asked.layers, { signal })).changes };
     },
     stat: (body, signal) =>
-      statPath(this.stacks, z.strictObject({ layers, path, follow: z.boolean() }).parse(body), signal),
-    list: (body, signal) => listPath(this.stacks, z.strictObject({ layers, path, after, limit }).parse(body), signal),
-    cat: (body, signal) => openPath(this.stacks, z.strictObject({ layers, path }).parse(body), signal),
-    pack: (body, signal) => packPath(this.stacks, z.strictObject({ layers, path }).parse(body), signal),
+      statPath(this.trees, z.strictObject({ layers, path, follow: z.boolean() }).parse(body), signal),
+    list: (body, signal) => listPath(this.trees, z.strictObject({ layers, path, after, limit }).parse(body), signal),
+    cat: (body, signal) => openPath(this.trees, z.strictObject({ layers, path }).parse(body), signal),
+    pack: (body, signal) => packPath(this.trees, z.strictObject({ layers, path }).parse(body), signal),
     compare: (body, signal) =>
-      compareStacks(this.stacks, z.strictObject({ layers, others: layers, after, limit }).parse(body), signal),
+      compareStacks(this.trees, z.strictObject({ layers, others: layers, after, limit }).parse(body), signal),
     waste: async (body, signal) => {
       const asked = z.strictObject({ layers, limit }).parse(body);
-      await this.stacks.wait(asked.layers, signal);
-      return measureWaste(
-        asked.layers.map((layer) => this.stacks.index(layer)),
-        asked,
-      );
+      return this.trees.read(asked.layers, signal, (indexes) => measureWaste(indexes, asked));
     },
   };
 
@@ -105,7 +101,7 @@ function statusOf(error: unknown): number {
   if (error instanceof PathError) return error.code === 'PATH_NOT_FOUND' ? 404 : 400;
   if (error instanceof SymlinkLoopError) return 400;
   if (error instanceof LayerGoneError) return 409;
-  if (error instanceof BrokenLayerError) return 422;
+  if (error instanceof BrokenLayerError || error instanceof TreeTooLargeError) return 422;
   return error instanceof z.ZodError || error instanceof SyntaxError ? 400 : 500;
 }
 

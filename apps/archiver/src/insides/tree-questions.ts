@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { compareTrees, type MergedTree, packTree, type TreeDifference, type TreeEntry } from '@entrepot/layers';
 import type { Digest } from '@entrepot/oci';
-import type { LayerStacks } from './layer-stacks.js';
+import type { LayerTrees } from '../layer-trees.js';
 
 /** An entry of a tree as it is answered; texts may hold lone surrogates for bytes that are no UTF-8. */
 export interface EntryAnswer {
@@ -29,21 +29,21 @@ export interface PathQuestion {
 
 /** One entry; symlinks on the way are followed, and the last one where `follow` says so. */
 export async function statPath(
-  stacks: LayerStacks,
+  trees: LayerTrees,
   { layers, path, follow }: PathQuestion & { follow: boolean },
   signal: AbortSignal,
 ): Promise<EntryAnswer> {
-  const { tree } = await stacks.open(layers, signal);
+  const { tree } = await trees.open(layers, { signal });
   return answerOf(findEntry(tree, path, { keepLast: !follow }));
 }
 
 /** What is in a directory, from after a name on. */
 export async function listPath(
-  stacks: LayerStacks,
+  trees: LayerTrees,
   { layers, path, after, limit }: PathQuestion & { after: string | null; limit: number },
   signal: AbortSignal,
 ): Promise<{ entry: EntryAnswer; items: EntryAnswer[] }> {
-  const { tree } = await stacks.open(layers, signal);
+  const { tree } = await trees.open(layers, { signal });
   const entry = findEntry(tree, path, {});
   const all = tree.list(entry.path);
   if (all === null) throw new PathError('NOT_A_DIRECTORY', path);
@@ -53,35 +53,35 @@ export async function listPath(
 
 /** The content of a file. The layer is read up to the file, and no other layer. */
 export async function openPath(
-  stacks: LayerStacks,
+  trees: LayerTrees,
   { layers, path }: PathQuestion,
   signal: AbortSignal,
 ): Promise<{ entry: EntryAnswer; content: Readable }> {
-  const { tree } = await stacks.open(layers, signal);
+  const { tree } = await trees.open(layers, { signal });
   const found = findEntry(tree, path, {});
   if (found.entry.type !== 'file') throw new PathError('NOT_A_FILE', path);
   if (found.entry.sizeBytes === 0) return { entry: answerOf(found), content: Readable.from([]) };
-  const content = await stacks.openFile(layers[found.layer] as Digest, found.entry);
+  const content = await trees.openFile(layers[found.layer] as Digest, found.entry);
   return { entry: answerOf(found), content: Readable.from(content, { objectMode: false }) };
 }
 
 /** A tar of an entry and all below it, named from its own name on. */
 export async function packPath(
-  stacks: LayerStacks,
+  trees: LayerTrees,
   { layers, path }: PathQuestion,
   signal: AbortSignal,
 ): Promise<{ entry: EntryAnswer; content: Readable }> {
-  const { tree } = await stacks.open(layers, signal);
+  const { tree } = await trees.open(layers, { signal });
   const found = findEntry(tree, path, { keepLast: true });
   const cut = found.path.length - found.name.length;
   const tar = packTree(tree.walk(found.path), {
-    openLayer: (layer) => stacks.openLayer(layers[layer] as Digest),
+    openLayer: (layer) => trees.openLayer(layers[layer] as Digest),
     nameOf: (entryPath) => (entryPath === '' ? '.' : entryPath.slice(cut)),
   });
   return { entry: answerOf(found), content: Readable.from(tar, { objectMode: false }) };
 }
 
-/** What two stacks do not have alike. */
+/** What two trees do not have alike. */
 export interface Comparison {
   added: number;
   changed: number;
@@ -92,14 +92,14 @@ export interface Comparison {
   items: { path: string; kind: string; what: string[]; before: EntryAnswer | null; after: EntryAnswer | null }[];
 }
 
-/** Compares two stacks by file; lists differences after a path, and counts all of them. */
+/** Compares two trees by file; lists differences after a path, and counts all of them. */
 export async function compareStacks(
-  stacks: LayerStacks,
+  trees: LayerTrees,
   question: { layers: readonly Digest[]; others: readonly Digest[]; after: string | null; limit: number },
   signal: AbortSignal,
 ): Promise<Comparison> {
-  const { tree: first } = await stacks.open(question.layers, signal);
-  const { tree: second } = await stacks.open(question.others, signal);
+  const { tree: first } = await trees.open(question.layers, { signal });
+  const { tree: second } = await trees.open(question.others, { signal });
   const found: Comparison = { added: 0, changed: 0, deleted: 0, addedBytes: 0, deletedBytes: 0, items: [] };
   let isAfter = question.after === null;
   for (const difference of compareTrees(first, second)) {

@@ -1,0 +1,224 @@
+import type { Readable } from 'node:stream';
+import { type ContentContext, openBlob, openLayerIndex } from '@entrepot/content';
+import { layerAnalysedTopic, wantLayers } from '@entrepot/database';
+import { analyseLayerNow, type JobQueue } from '@entrepot/jobs';
+import {
+  bodyRange,
+  type IndexEntry,
+  type LayerChanges,
+  MergedTree,
+  readFileBody,
+  readLayerFile,
+  readLayerIndex,
+} from '@entrepot/layers';
+import type { Digest } from '@entrepot/oci';
+
+/** What trees are made of. */
+export interface LayerTreeParts {
+  content: ContentContext;
+  queue: JobQueue;
+}
+
+/** What a stack of layers shows, and what each layer did to it. Nobody changes it. */
+export interface LayerTree {
+  tree: MergedTree;
+  changes: readonly LayerChanges[];
+}
+
+/** A layer that no image has, put on top of one. */
+export interface TopLayer {
+  name: string;
+  entries(below: MergedTree): Iterable<IndexEntry>;
+}
+
+/** How much memory trees may take; an entry is some 450 bytes of it. */
+export interface TreeLimits {
+  /** Of one stack, all layers together. */
+  maxEntries: number;
+  /** Of all trees that are kept for later. */
+  maxKeptEntries: number;
+}
+
+interface KeptTree {
+  made: Promise<LayerTree>;
+  entries: number;
+}
+
+const recheckMs = 1_000;
+const defaultLimits: TreeLimits = { maxEntries: 1_500_000, maxKeptEntries: 250_000 };
+
+/**
+ * Trees over stored layers, those used last kept: layers never change, so neither do these. Indexes are read one stack
+ * after the other, so that at most one large tree is under way.
+ */
+export class LayerTrees {
+  /** The one used last at the end. */
+  readonly #kept = new Map<string, KeptTree>();
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    private readonly parts: LayerTreeParts,
+    private readonly limits: TreeLimits = defaultLimits,
+  ) {}
+
+  /**
+   * The tree of layers, the lowest first. Waits for those that nobody has looked into.
+   *
+   * @throws {LayerGoneError} a layer is not here; @throws {BrokenLayerError} it cannot be read
+   * @throws {TreeTooLargeError}
+   */
+  async open(
+    layers: readonly Digest[],
+    { top, signal }: { top?: TopLayer; signal?: AbortSignal } = {},
+  ): Promise<LayerTree> {
+    const key = `${top?.name ?? ''} ${layers.join()}`;
+    const known = this.#kept.get(key);
+    if (known) {
+      this.#kept.delete(key);
+      this.#kept.set(key, known);
+      return known.made;
+    }
+    await this.wait(layers, signal);
+    return (this.#kept.get(key) ?? this.#add(key, layers, top)).made;
+  }
+
+  /** Hands the entries of layers on, each layer as a list of its own. @throws as `open` */
+  async read<T>(
+    layers: readonly Digest[],
+    signal: AbortSignal,
+    use: (indexes: AsyncIterable<IndexEntry>[]) => Promise<T>,
+  ): Promise<T> {
+    await this.wait(layers, signal);
+    return this.#inTurn(() => use(this.#indexes(layers)));
+  }
+
+  /** The stored bytes of a layer. The caller ends the stream. */
+  openLayer(layer: Digest): Promise<Readable> {
+    return openBlob(this.parts.content, layer);
+  }
+
+  /** The content of one file; of a layer that is stored plain its bytes alone are read, else all up to its end. */
+  async openFile(layer: Digest, file: IndexEntry): Promise<AsyncGenerator<Buffer>> {
+    const { content } = this.parts;
+    const [state] = await wantLayers(content.database.prisma, [layer]);
+    const isPlain = state?.diffId === layer;
+    if (!isPlain) return readLayerFile(await this.openLayer(layer), file);
+    return readFileBody(await openBlob(content, layer, bodyRange(file)), file);
+  }
+
+  /** Makes the analysis of layers urgent where it is missing, and resolves when all are analysed. */
+  async wait(layers: readonly Digest[], signal?: AbortSignal): Promise<void> {
+    const watch = this.parts.content.database.signals.watch(layerAnalysedTopic);
+    try {
+      for (;;) {
+        const missing = await this.#missing(layers);
+        if (missing.length === 0) return;
+        await this.parts.queue.enqueueMany(
+          analyseLayerNow,
+          missing.map((digest) => ({ digest })),
+        );
+        await watch.wait({ timeoutMs: recheckMs, signal });
+        signal?.throwIfAborted();
+      }
+    } finally {
+      watch.close();
+    }
+  }
+
+  async #missing(layers: readonly Digest[]): Promise<Digest[]> {
+    const states = await wantLayers(this.parts.content.database.prisma, [...new Set(layers)]);
+    const found = new Map(states.map((state) => [state.digest, state]));
+    for (const layer of layers) {
+      const state = found.get(layer);
+      if (!state) throw new LayerGoneError(layer);
+      if (state.error !== null) throw new BrokenLayerError(layer, state.error);
+    }
+    return states.filter(({ analysed }) => !analysed).map(({ digest }) => digest);
+  }
+
+  #add(key: string, layers: readonly Digest[], top: TopLayer | undefined): KeptTree {
+    const made = this.#inTurn(() => this.#build(layers, top));
+    const kept: KeptTree = { made, entries: 0 };
+    this.#kept.set(key, kept);
+    made.then(
+      ({ changes }) => this.#keep(kept, changes),
+      () => this.#kept.delete(key),
+    );
+    return kept;
+  }
+
+  async #build(layers: readonly Digest[], top: TopLayer | undefined): Promise<LayerTree> {
+    const tree = new MergedTree();
+    const changes: LayerChanges[] = [];
+    for (const index of this.#indexes(layers)) changes.push(await tree.add(index));
+    if (top) await tree.add(top.entries(tree));
+    return { tree, changes };
+  }
+
+  /** What all of them hold together is counted, and too much is refused while it is read. */
+  #indexes(layers: readonly Digest[]): AsyncGenerator<IndexEntry>[] {
+    const { maxEntries } = this.limits;
+    let total = 0;
+    const counted = async function* (index: AsyncIterable<IndexEntry>): AsyncGenerator<IndexEntry> {
+      for await (const entry of index) {
+        total += 1;
+        if (total > maxEntries) throw new TreeTooLargeError(maxEntries);
+        yield entry;
+      }
+    };
+    return layers.map((layer) => counted(readLayerIndex(openLayerIndex(this.parts.content, layer))));
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => {});
+    return done;
+  }
+
+  /** The one used last stays, however large. */
+  #keep(kept: KeptTree, changes: readonly LayerChanges[]): void {
+    kept.entries = changes.reduce((sum, { entries }) => sum + entries, 0);
+    let total = [...this.#kept.values()].reduce((sum, { entries }) => sum + entries, 0);
+    for (const [oldest, { entries }] of [...this.#kept].slice(0, -1)) {
+      if (total <= this.limits.maxKeptEntries) break;
+      this.#kept.delete(oldest);
+      total -= entries;
+    }
+  }
+}
+
+/** A layer that a question is about is not here (any more). */
+export class LayerGoneError extends Error {
+  override readonly name = 'LayerGoneError';
+  readonly code = 'LAYER_GONE' as const;
+  readonly retryable = true;
+
+  constructor(readonly digest: Digest) {
+    super(`layer ${digest} is not here`);
+  }
+}
+
+/** A layer is here and is none. */
+export class BrokenLayerError extends Error {
+  override readonly name = 'BrokenLayerError';
+  readonly code = 'BROKEN_LAYER' as const;
+  readonly retryable = false;
+
+  constructor(
+    readonly digest: Digest,
+    readonly reason: string,
+  ) {
+    super(`layer ${digest} cannot be read: ${reason}`);
+  }
+}
+
+/** Layers hold more than fits into memory. */
+export class TreeTooLargeError extends Error {
+  override readonly name = 'TreeTooLargeError';
+  readonly code = 'TREE_TOO_LARGE' as const;
+  readonly retryable = false;
+
+  constructor(maxEntries: number) {
+    super(`the layers hold more than ${maxEntries} entries: too many to show them as one tree`);
+  }
+}
