@@ -1,5 +1,5 @@
 // The `entrepot` command as a script would run it.
-import { execFile } from 'node:child_process';
+import { type ChildProcess, execFile } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -17,13 +17,16 @@ export interface EntrepotCli {
   (...args: string[]): Promise<EntrepotRun>;
   /** Its standard output. @throws when it fails */
   ok(...args: string[]): Promise<string>;
+  /** One that runs, to be stopped. */
+  start(...args: string[]): ChildProcess;
 }
 
 /** The command for the server at `url`, with nothing from this machine's configuration. */
 export function openEntrepotCli(url: string, environment: Record<string, string> = {}): EntrepotCli {
+  const env = { PATH: '/usr/bin:/bin', XDG_CONFIG_HOME: '/nonexistent', ENTREPOT_URL: url, ...environment };
+  const start = (...args: string[]) => execFile(process.execPath, [command, ...args], { env });
   const run = (...args: string[]): Promise<EntrepotRun> =>
     new Promise((resolve) => {
-      const env = { PATH: '/usr/bin:/bin', XDG_CONFIG_HOME: '/nonexistent', ENTREPOT_URL: url, ...environment };
       execFile(process.execPath, [command, ...args], { env, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
         resolve({ exitCode: error ? Number(error.code ?? 1) : 0, stdout, stderr });
       });
@@ -33,5 +36,5 @@ export function openEntrepotCli(url: string, environment: Record<string, string>
     if (exitCode !== 0) throw new Error(`entrepot ${args.join(' ')} ended with ${exitCode}: ${stderr}`);
     return stdout;
   };
-  return Object.assign(run, { ok });
+  return Object.assign(run, { ok, start });
 }

@@ -3,10 +3,12 @@ import { join } from 'node:path';
 import {
   type BuiltImage,
   buildImage,
+  buildTar,
   deterministicBytes,
   startUpstream,
   type UpstreamRegistry,
 } from '@entrepot/testing';
+import { type CuttingProxy, startCuttingProxy } from './cutting-proxy.js';
 import { type EntrepotCli, openEntrepotCli } from './entrepot-cli.js';
 import { type Stack, startStack } from './stack.js';
 
@@ -74,7 +76,58 @@ describe('the entrepot command', () => {
     expect(await entrepot.ok('load', '-i', file('app.tar'))).toBe(`Loaded image: ${app}:1\n`);
     const cut = file('cut.tar');
     await writeFile(cut, (await readFile(file('app.tar'))).subarray(0, 200_000));
-    expect(await entrepot('load', '-i', cut)).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('EOF') });
+    expect(await entrepot('load', '-i', cut)).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining('the archive ends in the middle of it'),
+    });
+  });
+
+  describe('over a connection that breaks', () => {
+    let large: string;
+    let size: number;
+    let proxy: CuttingProxy;
+    let far: EntrepotCli;
+
+    beforeAll(async () => {
+      const layers = [[{ name: 'large', content: deterministicBytes(10_000_000, 'large') }]];
+      const { config, layers: built } = await buildImage({ layers });
+      large = file('large.tar');
+      const manifest = [{ Config: 'c.json', RepoTags: ['large:1'], Layers: ['layer.tar'] }];
+      const tar = await buildTar([
+        { name: 'c.json', content: config.bytes },
+        { name: 'layer.tar', content: built[0]?.tar },
+        { name: 'manifest.json', content: JSON.stringify(manifest) },
+      ]);
+      size = tar.length;
+      await writeFile(large, tar);
+      proxy = await startCuttingProxy(stack.url);
+      far = openEntrepotCli(proxy.url);
+    });
+    afterAll(() => proxy?.close());
+
+    it('goes on with a load by itself', async () => {
+      proxy.cutAfterBytes = 5_000_000;
+      expect(await far.ok('load', '-q', '-i', large)).toBe('Loaded image: large:1\n');
+      // What was on its way at the moment of the cut is sent twice, and no more.
+      expect(proxy.sentBytes).toBeGreaterThan(size);
+      expect(proxy.sentBytes).toBeLessThan(size + 4_000_000);
+    }, 120_000);
+
+    it('goes on with a load when it is called again', async () => {
+      Object.assign(proxy, { sentBytes: 0, loseAfterBytes: 8_000_000 });
+      const killed = far.start('load', '-q', '-i', large);
+      const ended = new Promise((resolve) => killed.once('exit', resolve));
+      while (proxy.sentBytes < proxy.loseAfterBytes) await new Promise((resolve) => setTimeout(resolve, 10));
+      killed.kill('SIGKILL');
+      await ended;
+      Object.assign(proxy, { sentBytes: 0, loseAfterBytes: Number.POSITIVE_INFINITY });
+      const { stdout, stderr } = await far('load', '-i', large);
+      expect([stdout, stderr]).toEqual([
+        'Loaded image: large:1\n',
+        expect.stringMatching(/large\.tar: goes on after \d{7} of \d+ bytes\n/),
+      ]);
+      expect(proxy.sentBytes).toBeLessThan(size - 3_000_000);
+    }, 120_000);
   });
 
   it('pulls the images of a file as one batch, and ends with 3 when only some of them failed', async () => {

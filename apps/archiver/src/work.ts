@@ -2,7 +2,7 @@ import { jobCatalogue } from '@entrepot/jobs';
 import { analyseLayer } from './analyse-layer.js';
 import { collect } from './collect/collect.js';
 import { listLayerFiles } from './list-layer-files.js';
-import { loadFromUrl } from './load/load-from-url.js';
+import { loadQueued } from './load/load-queued.js';
 import { startPeriodic } from './periodic.js';
 import { planArchive } from './plan-archive.js';
 import type { ArchiverParts } from './providers.js';
@@ -28,7 +28,7 @@ export function startWork(parts: ArchiverParts): ArchiverWork {
     queue.work(jobCatalogue.planArchive, (payload) => planArchive({ database, logger }, payload), {
       concurrency: plansAtOnce,
     }),
-    queue.work(jobCatalogue.loadArchive, (payload, job) => loadFromUrl(parts, payload, job), {
+    queue.work(jobCatalogue.loadArchive, (payload, job) => loadQueued(parts, payload, job), {
       concurrency: loadsAtOnce,
     }),
     queue.work(jobCatalogue.analyseLayer, (payload, job) => analyseLayer({ content, layers, logger }, payload, job)),

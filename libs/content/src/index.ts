@@ -98,6 +98,7 @@ export {
   watcherTtlMs,
 } from './pulling.js';
 export { openBlob, readBlob } from './read-blob.js';
+export { announceArchive, ReceptionError, receivePiece } from './receive-archive.js';
 export { type Discrepancies, reconcile } from './reconcile.js';
 export { type NewTag, type RemoveOptions, removeImage, removeImages, tagImage } from './release.js';
 export { ImageConflictError, type ReleaseLine, type ReleaseReport } from './release-plan.js';

@@ -3,8 +3,8 @@ import { Prisma } from './generated/client.js';
 import { jsonbText } from './jsonb-text.js';
 import type { Tx } from './transaction.js';
 
-/** A saved archive is planned and then read; a loaded one runs and is done. */
-export type ArchiveState = 'queued' | 'planned' | 'running' | 'done' | 'failed';
+/** A saved archive is planned and then read; a loaded one is received when it is sent, runs and is done. */
+export type ArchiveState = 'receiving' | 'queued' | 'planned' | 'running' | 'done' | 'failed';
 
 export interface ArchiveRow {
   id: string;
@@ -18,7 +18,7 @@ export interface ArchiveRow {
   error: { code: string; message: string } | null;
   /** In whose name it was asked for. */
   caller: string | null;
-  /** Of a load: what was read so far. */
+  /** Of a load: what was received, then what was read so far. */
   bytesDone: number;
   /** Of a load that is done. */
   result: unknown;
@@ -76,12 +76,21 @@ export async function listArchives(
      order by created_at desc, id desc limit ${limit}::int`;
 }
 
+/** A load that somebody works at. */
+export interface TakenLoad {
+  request: unknown;
+  caller: string | null;
+  /** Where its bytes are; null when they come from elsewhere. */
+  storageKey: string | null;
+  sizeBytes: number | null;
+}
+
 /** Takes a load that waits, or that another worker left. Null when it was given up or is over. */
-export async function takeLoad(tx: Tx, archiveId: string): Promise<{ request: unknown; caller: string | null } | null> {
-  const [row] = await tx.$queryRaw<{ request: unknown; caller: string | null }[]>`
+export async function takeLoad(tx: Tx, archiveId: string): Promise<TakenLoad | null> {
+  const [row] = await tx.$queryRaw<TakenLoad[]>`
     update archive set state = 'running', bytes_done = 0
      where id = ${archiveId}::uuid and kind = 'load' and state in ('queued', 'running') and expires_at > now()
-    returning request, caller`;
+    returning request, caller, storage_key as "storageKey", size_bytes::float8 as "sizeBytes"`;
   return row ?? null;
 }
 
@@ -98,12 +107,15 @@ export async function reportLoad(
   return rows.length === 1;
 }
 
-/** Wakes `archive:<id>`. */
+/** Lets go of its bytes. Wakes `archive:<id>`. */
 export async function finishLoad(tx: Tx, archiveId: string, result: object): Promise<void> {
   await tx.$queryRaw`
-    update archive set state = 'done', result = ${jsonbText(result)}::jsonb
-     where id = ${archiveId}::uuid and state = 'running'
-    returning pg_notify('entrepot', 'archive:' || id)::text`;
+    with done as (
+      update archive set state = 'done', result = ${jsonbText(result)}::jsonb
+       where id = ${archiveId}::uuid and state = 'running'
+      returning id, storage_key),
+    bytes as (update upload u set expires_at = now() from done where u.storage_key = done.storage_key)
+    select pg_notify('entrepot', 'archive:' || id)::text from done`;
 }
 
 /** Wakes `archive:<id>`. False when the archive is not queued any more. */
@@ -120,16 +132,19 @@ export async function saveArchivePlan(
   return rows.length === 1;
 }
 
-/** Wakes `archive:<id>`. False when the archive had ended already. */
+/** Lets go of its bytes. Wakes `archive:<id>`. False when the archive had ended already. */
 export async function failArchive(
   tx: Tx,
   archiveId: string,
   error: { code: string; message: string },
 ): Promise<boolean> {
   const rows = await tx.$queryRaw<unknown[]>`
-    update archive set state = 'failed', error = ${jsonbText(error)}::jsonb
-     where id = ${archiveId}::uuid and state in ('queued', 'running')
-    returning pg_notify('entrepot', 'archive:' || id)::text`;
+    with failed as (
+      update archive set state = 'failed', error = ${jsonbText(error)}::jsonb
+       where id = ${archiveId}::uuid and state in ('queued', 'running')
+      returning id, storage_key),
+    bytes as (update upload u set expires_at = now() from failed where u.storage_key = failed.storage_key)
+    select pg_notify('entrepot', 'archive:' || id)::text from failed`;
   return rows.length === 1;
 }
 
@@ -146,10 +161,12 @@ export async function keepArchive(tx: Tx, archiveId: string, ttlMs: number): Pro
   return row?.kept === 1;
 }
 
-/** Forgets an archive with its leases. Idempotent. */
+/** Forgets an archive with its leases and bytes. Idempotent. */
 export async function deleteArchive(tx: Tx, archiveId: string): Promise<void> {
   await tx.$executeRaw`
-    with gone as (delete from archive where id = ${archiveId}::uuid returning id)
+    with gone as (delete from archive where id = ${archiveId}::uuid returning id, storage_key),
+    bytes as (
+      update upload u set expires_at = now(), resume_state = null from gone where u.storage_key = gone.storage_key)
     delete from blob_lease where owner = ${archiveOwner(archiveId)}`;
 }
 

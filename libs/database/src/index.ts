@@ -37,6 +37,7 @@ export {
   type NewArchive,
   reportLoad,
   saveArchivePlan,
+  type TakenLoad,
   takeLoad,
 } from './archives.js';
 export { type ArtifactRow, listArtifacts } from './artifacts.js';
@@ -296,6 +297,14 @@ export {
   type PullState,
   sendPullBack,
 } from './pulls.js';
+export {
+  endReception,
+  insertReception,
+  keepReception,
+  type Reception,
+  type ReceptionRefusal,
+  takeReception,
+} from './receptions.js';
 export { InvalidPatternError, parseReferencePattern, type ReferencePattern } from './reference-filter.js';
 export {
   deleteRegistry,

@@ -19,13 +19,13 @@ const archive = z
     id: z.uuid(),
     kind: z.enum(['save', 'load']),
     state: z
-      .enum(['queued', 'running', 'ready', 'done', 'failed'])
-      .describe('`ready`: it can be downloaded. `done`: it was loaded.'),
+      .enum(['receiving', 'queued', 'running', 'ready', 'done', 'failed'])
+      .describe('`receiving`: its bytes are awaited. `ready`: it can be downloaded. `done`: it was loaded.'),
     names: z.array(z.string()).describe('Of a saved one: the images in it.'),
-    source: z.string().nullable().describe('Of a loaded one: the server it came from.'),
+    source: z.string().nullable().describe('Of a loaded one: the server it came from; null for one that was sent.'),
     platform: z.string().nullable(),
     sizeBytes: z.int().nullable(),
-    bytesDone: z.int().describe('Of a loaded one: what was read so far.'),
+    bytesDone: z.int().describe('Of a loaded one: what was received so far, and then what was read.'),
     etag: z.string().nullable(),
     link: z.string().nullable().describe('Where it can be downloaded without a token until it expires, with Range.'),
     loaded: z.array(z.string()).describe('What was loaded: tags, or ids.'),
@@ -84,6 +84,52 @@ export const uploadArchive = defineEndpoint({
   query: { platform: platform.optional() },
   upload: ['application/x-tar', 'application/gzip', 'application/zstd', 'application/octet-stream'],
   response: z.object({ loaded: z.array(z.string()).describe('Tags, or ids.') }).meta({ id: 'Upload' }),
+});
+
+export const beginUpload = defineEndpoint({
+  ...resource,
+  method: 'POST',
+  path: '/archives/resumable',
+  role: 'operator',
+  summary: 'Begin to send an archive that is to be loaded, or find how far it was sent',
+  description:
+    'Its bytes are sent to `/archives/{id}/bytes`, from `bytesDone` on, by one request or by many; when the last of them ' +
+    'is there it is loaded. Of a connection that breaks, what came is kept for `lifeSeconds`. Whoever gives a fingerprint ' +
+    'and begins the same again gets the archive that is not whole yet.',
+  body: z
+    .strictObject({
+      sizeBytes: z.int().min(0),
+      fingerprint: z
+        .string()
+        .min(1)
+        .max(256)
+        .optional()
+        .describe(
+          'What tells these bytes from others, as the client likes: a digest, or name, size and time of a file.',
+        ),
+      platform: platform.optional(),
+      lifeSeconds: lifeSeconds.describe('How long it is kept after it was last heard of.'),
+    })
+    .meta({ id: 'NewUpload' }),
+  response: archive,
+  status: 201,
+  startsWork: true,
+});
+
+export const continueUpload = defineEndpoint({
+  ...resource,
+  method: 'PATCH',
+  path: '/archives/{id}/bytes',
+  role: 'operator',
+  summary: 'Send bytes of an archive; the answer says how many it has',
+  description:
+    'Refused with `OFFSET_MISMATCH` when they do not begin where the archive ends, and with `ARCHIVE_BUSY` while another ' +
+    'connection sends: `bytesDone` of the archive says where to go on. The last piece may be of any size; of others, up to ' +
+    '16 MiB at the end may have to be sent again.',
+  params,
+  query: { offset: z.int().min(0).describe('Of the first byte; `bytesDone` of the archive.') },
+  upload: ['application/octet-stream', 'application/x-tar', 'application/gzip', 'application/zstd'],
+  response: archive,
 });
 
 export const listArchives = defineEndpoint({

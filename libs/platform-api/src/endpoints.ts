@@ -1,4 +1,6 @@
 import {
+  beginUpload,
+  continueUpload,
   deleteArchive,
   downloadArchive,
   followArchive,
@@ -103,6 +105,8 @@ export const endpoints = {
   saveArchive,
   loadFromUrl,
   uploadArchive,
+  beginUpload,
+  continueUpload,
   listArchives,
   getArchive,
   followArchive,

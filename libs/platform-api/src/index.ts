@@ -1,4 +1,6 @@
 export {
+  beginUpload,
+  continueUpload,
   deleteArchive,
   downloadArchive,
   followArchive,

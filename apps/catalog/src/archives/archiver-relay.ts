@@ -8,10 +8,11 @@ import { Agent, type Dispatcher } from 'undici';
 import { currentCaller } from '../access/caller.js';
 import { EngineError } from '../docker-engine/engine-error.js';
 import { CONFIG, LOGGER } from '../providers.js';
+import { ArchiverError, readRefusal } from './archiver-error.js';
 
 /** What is asked of an archiver. */
 export interface RelayedRequest {
-  method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
+  method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** With the query; `/internal/…`. */
   path: string;
   headers?: Readonly<Record<string, string>>;
@@ -57,6 +58,7 @@ export class ArchiverRelay implements OnApplicationShutdown {
    * connection has read nothing, so another one is asked.
    *
    * @throws {EngineError} none takes it, or its refusal with status and text
+   * @throws {ArchiverError} its refusal, when that has a code
    */
   async send(request: RelayedRequest, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
     const urls = this.#inTurn();
@@ -64,7 +66,7 @@ export class ArchiverRelay implements OnApplicationShutdown {
       try {
         return await accepted(await this.#ask(url, request, signal), request.method);
       } catch (error) {
-        if (error instanceof EngineError) throw error;
+        if (error instanceof EngineError || error instanceof ArchiverError) throw error;
         const { code } = error as NodeJS.ErrnoException;
         this.logger.warn({ err: error, url }, 'an archiver did not take a request');
         const isUntouched = request.upload === undefined || !request.upload.readableDidRead;
@@ -95,7 +97,7 @@ export class ArchiverRelay implements OnApplicationShutdown {
   }
 }
 
-/** A refusal that is written for the client carries `message`, as the Engine API has it. */
+/** A refusal that is written for the client carries `message`, as the Engine API has it, or more. */
 async function accepted(
   answer: Dispatcher.ResponseData,
   method: RelayedRequest['method'],
@@ -104,17 +106,19 @@ async function accepted(
   if (statusCode < 300) return answer;
   let text = '';
   for await (const chunk of body) if (text.length < maxRefusalBytes) text += String(chunk);
-  const message = messageIn(text);
-  if (message !== null) throw new EngineError(statusCode, message);
+  const document = parseJson(text);
+  const refusal = readRefusal(statusCode, document);
+  if (refusal !== null) throw refusal;
+  const { message } = (document ?? {}) as { message?: unknown };
+  if (typeof message === 'string') throw new EngineError(statusCode, message);
   // The answer to HEAD has no body, and its status says all.
   if (method === 'HEAD') throw new EngineError(statusCode, `the archiver answered ${statusCode}`);
   throw new EngineError(502, `the archiver answered ${statusCode}: ${text.slice(0, 500)}`);
 }
 
-function messageIn(text: string): string | null {
+function parseJson(text: string): unknown {
   try {
-    const { message } = JSON.parse(text) as { message?: unknown };
-    return typeof message === 'string' ? message : null;
+    return JSON.parse(text);
   } catch {
     return null;
   }

@@ -4,10 +4,8 @@ import type { ServiceConfig } from '@entrepot/config';
 import type { Logger } from '@entrepot/observability';
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { Agent, type Dispatcher } from 'undici';
-import { z } from 'zod';
+import { ArchiverError, readRefusal } from '../archives/archiver-error.js';
 import { CONFIG, LOGGER } from '../providers.js';
-
-const refusal = z.object({ code: z.string(), message: z.string(), retryable: z.boolean() });
 
 /** Asks an archiver what is in layers: reading tars is its work. */
 @Injectable()
@@ -20,12 +18,12 @@ export class InsidesRelay implements OnApplicationShutdown {
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
-  /** An answer of JSON; its shape is the caller's to check. @throws {InsidesError} */
+  /** An answer of JSON; its shape is the caller's to check. @throws {ArchiverError} */
   async ask(question: string, body: object, signal: AbortSignal): Promise<unknown> {
     return (await this.#post(question, body, signal)).body.json();
   }
 
-  /** An answer of bytes, with the entry they belong to. The caller reads or destroys them. @throws {InsidesError} */
+  /** An answer of bytes, with the entry they belong to. The caller reads or destroys them. @throws {ArchiverError} */
   async open(question: string, body: object, signal: AbortSignal): Promise<{ entry: unknown; content: Readable }> {
     const answer = await this.#post(question, body, signal);
     return { entry: entryIn(answer.headers), content: answer.body };
@@ -38,10 +36,8 @@ export class InsidesRelay implements OnApplicationShutdown {
   async #post(question: string, body: object, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
     const answer = await this.#send(`/internal/insides/${question}`, JSON.stringify(body), signal);
     if (answer.statusCode === 200) return answer;
-    const parsed = refusal.safeParse(await answer.body.json().catch(() => null));
-    if (!parsed.success) throw new InsidesError(502, 'ARCHIVER_FAILED', 'an archiver refused the question', true);
-    const { code, message, retryable } = parsed.data;
-    throw new InsidesError(answer.statusCode, code, message, retryable);
+    const refusal = readRefusal(answer.statusCode, await answer.body.json().catch(() => null));
+    throw refusal ?? new ArchiverError(502, 'ARCHIVER_FAILED', 'an archiver refused the question', true);
   }
 
   /** A question changes nothing, so any archiver may be asked again. */
@@ -57,7 +53,7 @@ export class InsidesRelay implements OnApplicationShutdown {
         this.logger.warn({ err: error, url: origin }, 'an archiver did not answer');
       }
     }
-    throw new InsidesError(503, 'ARCHIVER_UNAVAILABLE', 'no archiver answers at the moment', true);
+    throw new ArchiverError(503, 'ARCHIVER_UNAVAILABLE', 'no archiver answers at the moment', true);
   }
 
   #inTurn(): readonly string[] {
@@ -69,18 +65,4 @@ export class InsidesRelay implements OnApplicationShutdown {
 
 function entryIn(headers: IncomingHttpHeaders): unknown {
   return JSON.parse(decodeURIComponent(String(headers['x-entry'] ?? 'null')));
-}
-
-/** What an archiver says against a question. */
-export class InsidesError extends Error {
-  override readonly name = 'InsidesError';
-
-  constructor(
-    readonly status: number,
-    readonly code: string,
-    message: string,
-    readonly retryable: boolean,
-  ) {
-    super(message);
-  }
 }

@@ -1,7 +1,8 @@
+import { createHash, randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { decodePlan } from '@entrepot/archive';
 import type { ServiceConfig } from '@entrepot/config';
-import { createSecretBox, type SecretBox } from '@entrepot/content';
+import { announceArchive, createSecretBox, type SecretBox } from '@entrepot/content';
 import {
   type ArchiveRow,
   type Database,
@@ -16,6 +17,8 @@ import { type JobDefinition, type JobQueue, loadArchive, planArchive } from '@en
 import type { Logger } from '@entrepot/observability';
 import { formatPlatform, parsePlatform } from '@entrepot/oci';
 import {
+  beginUpload,
+  continueUpload,
   deleteArchive,
   downloadArchive,
   type EndpointOutput,
@@ -86,6 +89,39 @@ export class ArchivesController {
     };
     const broken = 'the archive was not read to its end; load it again';
     return { loaded: await readLoad(this.relay.messages(relayed, broken, signal)) };
+  }
+
+  @Handles(beginUpload)
+  async begin({ body, caller }: Call<typeof beginUpload>): Promise<Answer<typeof beginUpload>> {
+    const { sizeBytes, fingerprint, lifeSeconds } = body;
+    const request = { platform: normalized(body.platform) };
+    const same = [caller.name, fingerprint ?? randomUUID(), sizeBytes, request.platform];
+    const receptionKey = createHash('sha256').update(JSON.stringify(same)).digest('hex');
+    const announcement = { request, sizeBytes, receptionKey, lifeMs: lifeSeconds * 1000 };
+    const id = await this.database.transaction(async (tx) => {
+      const archive = await announceArchive(tx, announcement);
+      const event = { type: 'archive' as const, action: 'create', actorId: archive.id, attributes: { kind: 'load' } };
+      if (archive.isNew) await insertEvents(tx, [event]);
+      return archive.id;
+    });
+    return this.#get(id);
+  }
+
+  @Handles(continueUpload)
+  async continue({ params, query, request, signal }: Call<typeof continueUpload>): Promise<ArchiveJson> {
+    await this.#get(params.id);
+    const relayed = {
+      ...{ method: 'PATCH' as const, path: `/internal/archives/${params.id}/bytes?offset=${query.offset}` },
+      ...{ upload: request.raw, headers: { 'content-type': 'application/octet-stream' } },
+    };
+    try {
+      const { body } = await this.relay.send(relayed, signal);
+      await body.dump();
+    } finally {
+      // Whoever still sends must be able to come to an end, or it never reads the answer.
+      request.raw.resume();
+    }
+    return this.#get(params.id);
   }
 
   @Handles(listArchives)
@@ -168,7 +204,7 @@ export class ArchivesController {
         const [row] = await listRows(this.database.prisma, { id, limit: 1 });
         if (row === undefined) return;
         const data = this.#json(row);
-        const isOver = data.state !== 'queued' && data.state !== 'running';
+        const isOver = !['receiving', 'queued', 'running'].includes(data.state);
         const eventId = isOver ? endEventId : `${data.state}-${data.bytesDone}`;
         if (eventId !== said) yield { id: eventId, event: data.state, data };
         said = eventId;

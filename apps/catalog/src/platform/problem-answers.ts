@@ -3,8 +3,8 @@ import { isCodedError } from '@entrepot/oci';
 import type { Problem } from '@entrepot/platform-api';
 import { RegistryError } from '@entrepot/registry-client';
 import { HttpException } from '@nestjs/common';
+import { ArchiverError } from '../archives/archiver-error.js';
 import { EngineError } from '../docker-engine/engine-error.js';
-import { InsidesError } from '../insides/insides-relay.js';
 import { PlatformError } from './platform-error.js';
 
 /** An error as a client gets it. */
@@ -48,7 +48,7 @@ export function toProblem(error: unknown): ProblemAnswer {
     const problem = { ...describe({ status, code, detail: message, retryable }), errors: details.errors };
     return { problem, headers: details.headers ?? {}, isFault: false };
   }
-  if (error instanceof InsidesError) {
+  if (error instanceof ArchiverError) {
     const { status, code, message: detail, retryable } = error;
     return { ...expected({ status, code, detail, retryable }), isFault: status === 500 };
   }

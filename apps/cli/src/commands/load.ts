@@ -1,11 +1,10 @@
-import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { deleteArchive, followArchive, loadFromUrl, uploadArchive } from '@entrepot/platform-api';
 import type { Command } from 'commander';
 import { type CommandContext, print } from '../context.js';
 import { UsageError } from '../exit-code.js';
 import { openProgress, type ProgressView } from '../progress/progress-view.js';
+import { sendFile } from '../transfer/upload.js';
 
 interface LoadOptions {
   input?: string;
@@ -18,67 +17,54 @@ export function addLoad(program: Command, context: CommandContext): void {
   program
     .command('load')
     .description('load the images of an archive: docker save, OCI layout, skopeo, crane; plain, gzip or zstd')
-    .option('-i, --input <file>', 'read this file instead of standard input')
+    .option(
+      '-i, --input <file>',
+      'read this file instead of standard input; a load that was cut goes on where it ended',
+    )
     .option('--url <url>', 'let the server fetch it from there')
     .option('--platform <platform>', 'only this platform, as linux/arm64')
     .option('-q, --quiet', 'show no progress')
     .action(async ({ input, url, platform, quiet }: LoadOptions) => {
-      if (url !== undefined) return loadUrl(context, url, platform, Boolean(quiet));
-      const view = openProgress(context.stderr, quiet || !context.stderr.isTTY);
+      if (url !== undefined && input !== undefined) throw new UsageError('give --input or --url, not both');
+      const view = openProgress(context.stderr, quiet);
       try {
-        const body = Readable.from(counted(await openArchive(context, input), view));
-        const upload = { body, contentType: 'application/x-tar' };
-        const { loaded } = await context
-          .client()
-          .upload(uploadArchive, { query: { platform } }, upload, context.signal);
-        await print(context, loadedText(loaded));
+        if (url !== undefined) await loadUrl(context, url, platform, view);
+        else if (input !== undefined)
+          await followLoad(context, await sendFile(context, input, { platform, view }), view);
+        else await loadPipe(context, platform);
       } finally {
         view.close();
       }
     });
 }
 
-interface Archive {
-  stream: AsyncIterable<Buffer>;
-  /** Null for a pipe. */
-  sizeBytes: number | null;
-}
-
-async function openArchive({ stdin }: CommandContext, file: string | undefined): Promise<Archive> {
-  if (file === undefined) {
-    if (stdin.isTTY) throw new UsageError('an archive is not typed in; use --input or a pipe');
-    return { stream: stdin as AsyncIterable<Buffer>, sizeBytes: null };
-  }
-  const found = await stat(file).catch(() => null);
-  if (!found?.isFile()) throw new UsageError(`there is no file ${file}`);
-  return { stream: createReadStream(file, { highWaterMark: 1024 * 1024 }), sizeBytes: found.size };
-}
-
-async function* counted({ stream, sizeBytes }: Archive, view: ProgressView): AsyncGenerator<Buffer> {
-  let doneBytes = 0;
-  let shownAt = 0;
-  for await (const chunk of stream) {
-    yield chunk;
-    doneBytes += chunk.length;
-    if (sizeBytes === null || (performance.now() - shownAt < 100 && doneBytes < sizeBytes)) continue;
-    shownAt = performance.now();
-    view.update([{ id: 'archive', label: 'Archive', doneBytes, totalBytes: sizeBytes, status: '' }]);
-  }
+/** What comes by a pipe comes once: it is loaded as it is sent. */
+async function loadPipe(context: CommandContext, platform: string | undefined): Promise<void> {
+  const { stdin } = context;
+  if (stdin.isTTY) throw new UsageError('an archive is not typed in; use --input or a pipe');
+  const upload = { body: Readable.from(stdin), contentType: 'application/x-tar' };
+  const { loaded } = await context.client().upload(uploadArchive, { query: { platform } }, upload, context.signal);
+  await print(context, loadedText(loaded));
 }
 
 async function loadUrl(
   context: CommandContext,
   url: string,
   platform: string | undefined,
-  quiet: boolean,
+  view: ProgressView,
 ): Promise<void> {
+  const { id } = await context.client().call(loadFromUrl, { body: { url, platform } }, context.signal);
+  await followLoad(context, id, view);
+}
+
+/** Waits for the end of a load; Ctrl-C gives it up. */
+async function followLoad(context: CommandContext, id: string, view: ProgressView): Promise<void> {
   const client = context.client();
-  const { id } = await client.call(loadFromUrl, { body: { url, platform } }, context.signal);
-  const view = openProgress(context.stderr, quiet);
   try {
     for await (const { data } of client.events(followArchive, { params: { id } }, { signal: context.signal })) {
       if (data.sizeBytes !== null) {
-        view.update([{ id, label: 'Archive', doneBytes: data.bytesDone, totalBytes: data.sizeBytes, status: '' }]);
+        const { bytesDone: doneBytes, sizeBytes: totalBytes } = data;
+        view.update([{ id, label: 'Archive', doneBytes, totalBytes, status: '', verb: 'Loading' }]);
       }
       if (data.state === 'failed') throw new LoadFailedError(data.error?.message ?? 'the archive was not loaded');
       if (data.state === 'done') return await print(context, loadedText(data.loaded));
@@ -87,8 +73,6 @@ async function loadUrl(
   } catch (error) {
     if (context.signal.aborted) await client.call(deleteArchive, { params: { id } });
     throw error;
-  } finally {
-    view.close();
   }
 }
 

@@ -9,6 +9,8 @@ export interface Transfer {
   totalBytes: number;
   /** What to say instead of a bar: `Already exists`, `waiting until 14:05`; '' while bytes move. */
   status: string;
+  /** What happens to the bytes, `Downloading` when it is not said. */
+  verb?: string;
 }
 
 /** Shows long work to whoever looks: bars on a terminal, one line for each change elsewhere. */
@@ -37,8 +39,8 @@ class Lines implements ProgressView {
   constructor(readonly stream: ProgressStream) {}
 
   update(transfers: readonly Transfer[]): void {
-    for (const { id, label, totalBytes, status } of transfers) {
-      const line = status || `Downloading ${humanSize(totalBytes)}`;
+    for (const { id, label, totalBytes, status, verb = 'Downloading' } of transfers) {
+      const line = status || `${verb} ${humanSize(totalBytes)}`;
       if (this.#said.get(id) === line) continue;
       this.#said.set(id, line);
       this.note(`${label}: ${line}`);

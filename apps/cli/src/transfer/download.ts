@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { CommandContext } from '../context.js';
 import { UsageError } from '../exit-code.js';
 import { openProgress, type ProgressView } from '../progress/progress-view.js';
+import { isCut } from './cut.js';
 
 const triesWithoutProgress = 6;
 const firstWaitMs = 500;
@@ -35,7 +36,7 @@ export async function saveToFile(context: CommandContext, path: string, file: st
   const target = resolve(file);
   if (!(await stat(dirname(target)).catch(() => null))?.isDirectory())
     throw new UsageError(`there is no folder ${dirname(target)}`);
-  const view = openProgress(context.stderr, quiet || !context.stderr.isTTY);
+  const view = openProgress(context.stderr, quiet);
   try {
     await download(context, path, target, view);
   } finally {
@@ -100,11 +101,6 @@ async function* counted({ body, fromByte, totalBytes }: Download, view: Progress
     shownAt = performance.now();
     view.update([{ id: 'archive', label: 'Archive', doneBytes, totalBytes, status: '' }]);
   }
-}
-
-function isCut(error: unknown): boolean {
-  const { code } = error as NodeJS.ErrnoException;
-  return typeof code === 'string' && /^(UND_ERR_|ECONN|EPIPE|SERVER_UNREACHABLE)/.test(code);
 }
 
 /** Archives of other content never go on in the same file. */

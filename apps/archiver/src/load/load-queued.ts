@@ -1,27 +1,31 @@
 import { Transform } from 'node:stream';
-import { failArchive, finishLoad, insertEvents, reportLoad, takeLoad } from '@entrepot/database';
+import type { BlobStore } from '@entrepot/blob-store';
+import { failArchive, finishLoad, insertEvents, reportLoad, type TakenLoad, takeLoad } from '@entrepot/database';
 import { type CodedError, isCodedError, parsePlatform } from '@entrepot/oci';
 import { type OpenDownload, openDownload, type Reach } from '@entrepot/registry-client';
 import { z } from 'zod';
 import { type LoadParts, loadArchive } from './load-archive.js';
 
-/** What loading from elsewhere needs. */
-export interface LoadFromUrlParts extends LoadParts {
+/** What loading what waits needs. */
+export interface LoadQueuedParts extends LoadParts {
   /** How near to us a URL may lead. */
   reach: Reach;
 }
 
-/** As catalog wrote it. */
-const wishSchema = z.object({ url: z.url(), platform: z.string().nullable() });
+/** As catalog wrote it; without a URL for an archive that was sent. */
+const wishSchema = z.object({ url: z.url().optional(), platform: z.string().nullable() });
+
+/** Bytes to be loaded; whoever opened them reads them to their end, and then closes. */
+type OpenSource = Pick<OpenDownload, 'body' | 'sizeBytes' | 'close'>;
 
 const reportEveryMs = 500;
 
 /**
- * Loads the archive that a row names, and writes down how far it is and what came of it. A no-op when it was given up;
- * one that another worker left begins anew, since nothing of it was kept.
+ * Loads the archive of a row, from a URL or as it was sent, and writes down how far it is and what came of it. A no-op
+ * when it was given up; one that another worker left begins anew, since nothing of it was kept.
  */
-export async function loadFromUrl(
-  parts: LoadFromUrlParts,
+export async function loadQueued(
+  parts: LoadQueuedParts,
   { archiveId }: { archiveId: string },
   { signal }: { signal: AbortSignal },
 ): Promise<void> {
@@ -32,17 +36,17 @@ export async function loadFromUrl(
   const database = parts.content.database.as(taken.caller);
   const wanted = new AbortController();
   try {
-    const download = await openDownload(url, { reach: parts.reach, signal: AbortSignal.any([signal, wanted.signal]) });
-    const loaded = await readAll({ ...parts, content: { ...parts.content, database } }, download, {
+    const source = await openSource(parts, taken, url, AbortSignal.any([signal, wanted.signal]));
+    const loaded = await readAll({ ...parts, content: { ...parts.content, database } }, source, {
       platform,
       report: async (bytesDone) => {
-        const isWanted = await reportLoad(prisma, archiveId, { bytesDone, sizeBytes: download.sizeBytes });
+        const isWanted = await reportLoad(prisma, archiveId, { bytesDone, sizeBytes: source.sizeBytes });
         if (!isWanted) wanted.abort();
       },
     });
     await database.transaction(async (tx) => {
       await finishLoad(tx, archiveId, { loaded });
-      const attributes = { name: new URL(url).host };
+      const attributes = { name: url === undefined ? 'upload' : new URL(url).host };
       const change = { from: null, to: loaded };
       await insertEvents(tx, [{ type: 'archive', action: 'load', actorId: archiveId, attributes, change }]);
     });
@@ -54,12 +58,37 @@ export async function loadFromUrl(
   }
 }
 
+function openSource(
+  { content, reach }: LoadQueuedParts,
+  { storageKey, sizeBytes }: TakenLoad,
+  url: string | undefined,
+  signal: AbortSignal,
+): Promise<OpenSource> {
+  if (url !== undefined) return openDownload(url, { reach, signal });
+  return openReceived(content.store, { storageKey: storageKey ?? '', sizeBytes }, signal);
+}
+
+/** @throws {BlobNotFoundError} its time was over, and its bytes have gone */
+async function openReceived(
+  store: BlobStore,
+  { storageKey, sizeBytes }: { storageKey: string; sizeBytes: number | null },
+  signal: AbortSignal,
+): Promise<OpenSource> {
+  const body = await store.open(storageKey, {}, signal);
+  return {
+    ...{ body, sizeBytes },
+    close: async () => {
+      body.destroy();
+    },
+  };
+}
+
 interface ReadOptions {
   platform: string | null;
   report(bytesDone: number): Promise<void>;
 }
 
-async function readAll(parts: LoadParts, download: OpenDownload, { platform, report }: ReadOptions): Promise<string[]> {
+async function readAll(parts: LoadParts, source: OpenSource, { platform, report }: ReadOptions): Promise<string[]> {
   let bytesDone = 0;
   let reportedAtMs = 0;
   const meter = new Transform({
@@ -73,7 +102,7 @@ async function readAll(parts: LoadParts, download: OpenDownload, { platform, rep
       );
     },
   });
-  download.body.on('error', (error) => meter.destroy(error)).pipe(meter);
+  source.body.on('error', (error) => meter.destroy(error)).pipe(meter);
   try {
     await report(0);
     const wish = { quiet: true, platform: platform === null ? null : parsePlatform(platform), say: () => {} };
@@ -82,7 +111,7 @@ async function readAll(parts: LoadParts, download: OpenDownload, { platform, rep
     return loaded;
   } finally {
     meter.destroy();
-    await download.close();
+    await source.close();
   }
 }
 
