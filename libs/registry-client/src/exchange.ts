@@ -43,7 +43,9 @@ export function exchange(request: WireRequest, onHead: (head: ResponseHead) => B
     const path = `${url.pathname}${url.search}`;
     const timeouts = { headersTimeout: idleTimeoutMs, bodyTimeout: idleTimeoutMs };
     const handler = new ExchangeHandler(request, onHead, resolve, reject);
-    dispatcher.dispatch({ origin: url.origin, path, method, headers, body, ...timeouts }, handler);
+    // Without this word undici closes the connection after each HEAD, for fear of a body where none belongs.
+    const keepOpen = { reset: false };
+    dispatcher.dispatch({ origin: url.origin, path, method, headers, body, ...timeouts, ...keepOpen }, handler);
   });
 }
 

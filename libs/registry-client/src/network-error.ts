@@ -85,7 +85,8 @@ function explainTraffic(code: string, cause: Error, url: URL): Explanation {
     case 'ERR_SSL_PACKET_LENGTH_TOO_LONG':
       return { reason: 'it speaks no TLS', goText: 'http: server gave HTTP response to HTTPS client', isFinal: true };
   }
-  if (code.startsWith('HPE_')) return { reason: 'it speaks no HTTP', goText: 'malformed HTTP response', isFinal: true };
+  // Not final: it may be the body after a HEAD, where none belongs; the connection is closed now.
+  if (cause.name === 'HTTPParserError') return { reason: 'its answer is no HTTP', goText: 'malformed HTTP response' };
   return { reason: cause.message, goText: 'EOF' };
 }
 
