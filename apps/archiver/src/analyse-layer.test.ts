@@ -15,6 +15,7 @@ import {
 } from '@entrepot/testing';
 import { analyseLayer } from './analyse-layer.js';
 import { type LayerReader, LayerUnreadableError } from './layer-thread.js';
+import { pause } from './periodic.js';
 
 describe('analysing a layer', () => {
   let lab: ContentLab;
@@ -66,7 +67,7 @@ describe('analysing a layer', () => {
         { name: 'etc/a', content: 'hello' },
       ],
     });
-    expect(await analyse(digest)).toBeUndefined();
+    await analyse(digest);
     expect(await state()).toEqual({
       diff_id: image.layers[0]?.diffId,
       content_bytes: 5,
@@ -94,7 +95,7 @@ describe('analysing a layer', () => {
     const { digest, state } = await pullWith('docker.io/library/junk:1', { tar: deterministicBytes(3000, 'junk') });
     await analyse(digest);
     expect(await state()).toMatchObject({ done: true, broken: expect.stringMatching(/tar/) });
-    expect(await analyse(digest)).toBeUndefined();
+    await analyse(digest);
   });
 
   it('lets transfers go first, but not for ever', async () => {
@@ -103,17 +104,30 @@ describe('analysing a layer', () => {
     await insertUpload(prisma, { storageKey: 'k', sizeBytes: 1, owner: 'o', ttlMs: 60_000 });
     await prisma.$executeRaw`
       insert into blob_fetch (digest, size_bytes, state, lease_until) values ('sha256:x', 1, 'running', now() + interval '1 minute')`;
-    expect(await analyse(digest)).toMatchObject({ retryAt: expect.any(Date) });
+    const analysed = analyse(digest);
+    await pause(200, signal);
+    expect(await state()).toMatchObject({ done: false });
     await prisma.$executeRaw`update blob set created_at = now() - interval '2 minutes' where digest = ${digest}`;
-    expect(await analyse(digest)).toBeUndefined();
+    await analysed;
     expect(await state()).toMatchObject({ done: true });
+  });
+
+  it('ends at once when it is told to while transfers go first', async () => {
+    const { digest, state } = await pullWith('docker.io/library/told:1', { entries: [{ name: 'e', content: 'e' }] });
+    const stopping = new AbortController();
+    const analysed = analyseLayer({ content: lab.context, layers, logger }, { digest }, { signal: stopping.signal });
+    stopping.abort(new Error('the worker closes'));
+    await expect(analysed).rejects.toThrow('the worker closes');
+    expect(await state()).toMatchObject({ done: false });
   });
 
   it('does not wait for transfers when somebody waits for it', async () => {
     const { digest, state } = await pullWith('docker.io/library/wanted:1', { entries: [{ name: 'd', content: 'd' }] });
-    expect(await analyse(digest)).toMatchObject({ retryAt: expect.any(Date) });
+    const analysed = analyse(digest);
+    await pause(200, signal);
+    expect(await state()).toMatchObject({ done: false });
     expect(await wantLayers(lab.context.database.prisma, [digest])).toMatchObject([{ digest, analysed: false }]);
-    expect(await analyse(digest)).toBeUndefined();
+    await analysed;
     expect(await state()).toMatchObject({ done: true });
   });
 

@@ -15,6 +15,7 @@ import { type FoundPackage, wellFormedText } from '@entrepot/layers';
 import type { Logger } from '@entrepot/observability';
 import type { Digest } from '@entrepot/oci';
 import { type LayerReader, type LayerReading, LayerUnreadableError } from './layer-thread.js';
+import { pause } from './periodic.js';
 
 /** What analysing needs. */
 export interface AnalysisParts {
@@ -32,10 +33,9 @@ export async function analyseLayer(
   parts: AnalysisParts,
   { digest }: { digest: Digest },
   { signal }: Pick<JobContext, 'signal'>,
-): Promise<void | { retryAt: Date }> {
-  const layer = await findUnanalysedLayer(parts.content.database.prisma, digest);
-  if (!layer) return;
-  if (await transfersRun(parts, layer)) return { retryAt: new Date(Date.now() + yieldMs) };
+): Promise<void> {
+  const layer = await takeTurn(parts, digest, signal);
+  if (layer === null) return;
   const index = openLayerIndexIngest(parts.content, digest);
   try {
     const summary = await parts.layers.read(layer.storageKey, (part) => index.store(part), signal);
@@ -45,6 +45,19 @@ export async function analyseLayer(
     if (error.code !== 'BLOB_NOT_FOUND') await keepFailure(parts, digest, error);
   } finally {
     await index.end();
+  }
+}
+
+/**
+ * The layer, once it is its turn; null when there is nothing to do any more. It keeps its job meanwhile: hundreds that
+ * are put back and taken again each second would cost more than the transfers that they give way to.
+ */
+async function takeTurn(parts: AnalysisParts, digest: Digest, signal: AbortSignal): Promise<UnanalysedLayer | null> {
+  for (;;) {
+    const layer = await findUnanalysedLayer(parts.content.database.prisma, digest);
+    if (layer === null || !(await transfersRun(parts, layer))) return layer;
+    await pause(yieldMs, signal);
+    signal.throwIfAborted();
   }
 }
 

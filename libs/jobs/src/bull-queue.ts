@@ -29,12 +29,7 @@ export class BullQueue implements JobQueue {
 
   async enqueue<T>(job: JobDefinition<T>, payload: T, options: EnqueueOptions = {}): Promise<void> {
     const wish = this.#wish(job, payload, options);
-    await this.#ask(`enqueue ${job.name}`, async () => {
-      const queue = this.#queue(job.name);
-      const added = await queue.add(wish.name, wish.data, wish.opts);
-      const stored = await queue.getJob(wish.opts.jobId);
-      if (stored !== undefined && isOldFailure(stored, added)) await this.#replace(queue, stored, wish);
-    });
+    await this.#ask(`enqueue ${job.name}`, () => this.#add(this.#queue(job.name), wish));
   }
 
   async enqueueMany<T>(job: JobDefinition<T>, payloads: readonly T[], options: EnqueueOptions = {}): Promise<void> {
@@ -44,6 +39,8 @@ export class BullQueue implements JobQueue {
       wishes.set(wish.opts.jobId, wish);
     }
     const all = [...wishes.values()];
+    if (all.length <= this.setting.backend.fewJobs)
+      return this.#ask(`enqueue ${job.name}`, () => this.#addEach(job.name, all));
     for (let from = 0; from < all.length; from += batchSize) {
       await this.#ask(`enqueue ${job.name}`, () =>
         this.#addBatch(this.#queue(job.name), all.slice(from, from + batchSize)),
@@ -106,6 +103,17 @@ export class BullQueue implements JobQueue {
         stackTraceLimit: 1,
       },
     };
+  }
+
+  async #add(queue: BackedQueue, wish: Wish): Promise<void> {
+    const added = await queue.add(wish.name, wish.data, wish.opts);
+    const stored = await queue.getJob(wish.opts.jobId);
+    if (stored !== undefined && isOldFailure(stored, added)) await this.#replace(queue, stored, wish);
+  }
+
+  /** In their order. */
+  async #addEach(name: string, wishes: readonly Wish[]): Promise<void> {
+    for (const wish of wishes) await this.#add(this.#queue(name), wish);
   }
 
   async #addBatch(queue: BackedQueue, wishes: Wish[]): Promise<void> {

@@ -154,24 +154,28 @@ export function describeJobQueue(technology: string, startServer: () => Promise<
         await until(() => runs === 2);
       });
 
-      it('and a job that failed for good runs again when it is asked for again', async () => {
-        const job = newJob();
-        const queue = open();
-        const runs: string[] = [];
-        queue.work(job, async ({ id }) => {
-          runs.push(id);
-          throw new FinalError();
-        });
-        const failed = async () => (await queue.queueCounts())[job.name]?.failed;
-        await queue.enqueueMany(job, [{ id: 'a' }, { id: 'b' }]);
-        await until(async () => (await failed()) === 2);
-        await sleep(5);
-        await queue.enqueue(job, { id: 'a' });
-        await until(async () => runs.length === 3 && (await failed()) === 2);
-        await queue.enqueueMany(job, [{ id: 'b' }, { id: 'c' }]);
-        await until(async () => runs.length === 5 && (await failed()) === 3);
-        expect(runs.toSorted()).toEqual(['a', 'a', 'b', 'b', 'c']);
-      });
+      it.each([0, 20])(
+        'and a job that failed for good runs again when it is asked for again with %d others',
+        async (count) => {
+          const job = newJob();
+          const queue = open();
+          const runs: string[] = [];
+          const others = Array.from({ length: count }, (_, index) => ({ id: `z${index}` }));
+          queue.work(job, async ({ id }) => {
+            runs.push(id);
+            throw new FinalError();
+          });
+          const failed = async () => (await queue.queueCounts())[job.name]?.failed;
+          await queue.enqueueMany(job, [{ id: 'a' }, { id: 'b' }]);
+          await until(async () => (await failed()) === 2);
+          await sleep(5);
+          await queue.enqueue(job, { id: 'a' });
+          await until(async () => runs.length === 3 && (await failed()) === 2);
+          await queue.enqueueMany(job, [{ id: 'b' }, { id: 'c' }, ...others]);
+          await until(async () => runs.length === 5 + count && (await failed()) === 3 + count);
+          expect(runs.toSorted().slice(0, 5)).toEqual(['a', 'a', 'b', 'b', 'c']);
+        },
+      );
 
       it('and a wish made while it runs is not remembered', async () => {
         const job = newJob();

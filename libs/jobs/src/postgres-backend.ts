@@ -39,6 +39,8 @@ export async function migratePostgresQueue(url: string): Promise<void> {
 
 class PostgresBackend implements QueueBackend {
   readonly factory: QueueBackend['factory'];
+  /** BullMQ's bulk insert makes temporary tables, which cost as much as ten single inserts. */
+  readonly fewJobs = 8;
   readonly #connections: PostgresConnections;
   readonly #listener: PostgresListener;
   readonly #closed = new AbortController();

@@ -5,6 +5,8 @@ import { pause } from './within.js';
 export interface QueueBackend {
   /** What BullMQ's classes are built on. */
   readonly factory: BackendFactory<IQueueBackend>;
+  /** So many jobs are added more cheaply one by one than together. */
+  readonly fewJobs: number;
   /** Resolves once the backend answers and has its tables; rejects only when closed before. */
   ready(): Promise<void>;
   /** Asks the backend for a sign of life; rejects when there is none. */

@@ -15,6 +15,7 @@ export function openRedisBackend(url: string, timings: QueueTimings, report: (er
 
 class RedisBackend implements QueueBackend {
   readonly factory: QueueBackend['factory'];
+  readonly fewJobs = 1;
   readonly #clients = new Set<Redis>();
   readonly #closed = new AbortController();
   readonly #asking: Redis;
