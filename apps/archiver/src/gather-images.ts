@@ -1,4 +1,4 @@
-import type { ArchiveImage } from '@entrepot/archive';
+import type { ArchiveImage, SavedArtifact } from '@entrepot/archive';
 import {
   type ArchiveTarget,
   findDigestTarget,
@@ -46,7 +46,11 @@ export async function gatherImages(tx: Tx, { names, platform }: SaveWish): Promi
     targets.map(({ targetDigest }) => targetDigest),
   );
   const documents = new Map(rows.map((document) => [document.digest, document]));
-  const chosen = targets.map((target) => chooseContent(target, documents, platform));
+  const artifacts = bySubject(rows);
+  const chosen = targets.map((target) => {
+    const { image, imageId } = chooseContent(target, documents, platform);
+    return { image: { ...image, artifacts: belongingTo(image, artifacts) }, imageId };
+  });
   return { images: chosen.map(({ image }) => image), imageIds: [...new Set(chosen.map(({ imageId }) => imageId))] };
 }
 
@@ -92,6 +96,33 @@ function below(document: ManifestDocument, documents: ReadonlyMap<Digest, Manife
   const index = parseManifest(document.bytes, document.mediaType);
   const children = index.kind === 'index' ? index.manifests.flatMap(({ digest }) => documents.get(digest) ?? []) : [];
   return children.flatMap((child) => [child, ...below(child, documents)]);
+}
+
+function bySubject(documents: readonly ManifestDocument[]): ReadonlyMap<Digest, SavedArtifact[]> {
+  const artifacts = new Map<Digest, SavedArtifact[]>();
+  for (const { subjectDigest: subject, ...document } of documents) {
+    if (subject !== null && document.kind === 'artifact') {
+      artifacts.set(subject, [...(artifacts.get(subject) ?? []), { ...document, subject }]);
+    }
+  }
+  return artifacts;
+}
+
+/** What belongs to an image, and what belongs to that. */
+function belongingTo(
+  { target, children }: ArchiveImage,
+  artifacts: ReadonlyMap<Digest, SavedArtifact[]>,
+): SavedArtifact[] {
+  const found = new Map<Digest, SavedArtifact>();
+  const left = [target, ...children].map(({ digest }) => digest);
+  for (let digest = left.pop(); digest !== undefined; digest = left.pop()) {
+    for (const artifact of artifacts.get(digest) ?? []) {
+      if (found.has(artifact.digest)) continue;
+      found.set(artifact.digest, artifact);
+      left.push(artifact.digest);
+    }
+  }
+  return [...found.values()].sort((a, b) => (a.digest < b.digest ? -1 : 1));
 }
 
 function isFor({ platform }: ManifestDocument, wanted: Platform): boolean {

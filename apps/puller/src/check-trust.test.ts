@@ -4,6 +4,7 @@ import { findManifests, findPull, listArtifacts, listEvents, type PullRow, pullP
 import { type JobQueue, resolvePull } from '@entrepot/jobs';
 import { MEDIA_TYPES } from '@entrepot/oci';
 import {
+  attachment,
   type BuiltImage,
   buildImage,
   buildIndex,
@@ -239,5 +240,30 @@ describe('the check of signatures', () => {
         artifacts.map(({ digest }) => digest),
       ),
     ).toEqual([]);
+  });
+
+  it('finds what cosign keeps under tags, and what was added since the last pull, and asks for it once', async () => {
+    const it = await put('whole/tagged');
+    const tag = (suffix: string) => `${it.image.digest.replace(':', '-')}.${suffix}`;
+    const signature = signImage(signed(it, release.privateKey));
+    upstream.putImage(it.name, signature, tag('sig'));
+    expect((await pull(it.reference)).row).toMatchObject({ state: 'done', outcome: 'downloaded' });
+    const { prisma } = fixture.content.database;
+    const here = async () => (await listArtifacts(prisma, it.image.digest)).map(({ digest }) => digest).toSorted();
+    expect(await here()).toEqual([signature.digest]);
+
+    const sbom = attachment('{"spdxVersion":"SPDX-2.3"}', 'text/spdx+json');
+    const attestation = attachment('{"payload":""}', 'application/vnd.dsse.envelope.v1+json');
+    upstream.putImage(it.name, sbom, tag('sbom'));
+    upstream.putImage(it.name, attestation, tag('att'));
+    expect((await pull(it.reference)).row).toMatchObject({ state: 'done', outcome: 'up-to-date' });
+    const all = [signature, sbom, attestation].map(({ digest }) => digest).toSorted();
+    expect(await here()).toEqual(all);
+    upstream.requests.length = 0;
+    expect((await pull(it.reference)).row.outcome).toBe('up-to-date');
+    expect(upstream.requests.filter(({ method, kind }) => method === 'GET' && kind === 'manifest')).toEqual([]);
+
+    await removeImage(fixture.content, it.reference, {});
+    expect(await here()).toEqual([]);
   });
 });

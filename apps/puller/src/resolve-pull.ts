@@ -1,5 +1,5 @@
 import { failPull, getPull, PullEndedError, parkPull, savePlan } from '@entrepot/content';
-import { finishCurrentPull, type PullRow } from '@entrepot/database';
+import { findManifests, finishCurrentPull, type PullRow } from '@entrepot/database';
 import { fetchBatchBlob, fetchBlob, type JobContext, publishPull as publishPullJob } from '@entrepot/jobs';
 import {
   type Digest,
@@ -43,14 +43,9 @@ export async function resolvePull(
     const chosen = await chooseManifest(target, wantedPlatform(pull), documents);
     checkSupported(chosen.image);
     await checkTrust(parts, pull, chosen.path, request);
-    if (await isCurrent(parts, pull, target.digest, chosen.shown)) return;
-    await startFetching(
-      parts,
-      pull,
-      target.digest,
-      chosen,
-      await gatherArtifacts(parts, pull, chosen, documents, request),
-    );
+    const artifacts = await gatherArtifacts(parts, pull, chosen, documents, request);
+    if ((await areHere(parts, artifacts)) && (await isCurrent(parts, pull, target.digest, chosen.shown))) return;
+    await startFetching(parts, pull, target.digest, chosen, artifacts);
   } catch (error) {
     return await giveUpOrWait(parts, pull, error, job);
   }
@@ -67,6 +62,13 @@ async function findQueued(parts: PullerParts, pullId: string): Promise<PullRow |
 }
 
 const wantedPlatform = (pull: PullRow) => (pull.platform === null ? defaultPlatform : parsePlatform(pull.platform));
+
+/** An image that is here may have been signed since. */
+async function areHere({ content }: PullerParts, artifacts: readonly FoundArtifact[]): Promise<boolean> {
+  if (artifacts.length === 0) return true;
+  const digests = artifacts.map(({ digest }) => digest);
+  return (await findManifests(content.database.prisma, digests)).length === digests.length;
+}
 
 /** Most pulls find what is here already under that name. */
 async function isCurrent(parts: PullerParts, pull: PullRow, target: Digest, shown: Digest): Promise<boolean> {

@@ -19,7 +19,7 @@ export interface LoadedImage {
   generated: boolean;
   /** Manifests and indexes below an index that the archive carries, at any depth. */
   children: StoredManifest[];
-  /** Those of `target` and `children` that have a config and layers. */
+  /** Those of `target` and `children` that have a config and layers, and artifacts that belong to any of it. */
   manifests: LoadedManifest[];
   /** Manifests that an index names and the archive does not carry, as for other platforms. */
   absent: Descriptor[];

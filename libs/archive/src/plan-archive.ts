@@ -1,4 +1,5 @@
 import {
+  cosignTagOf,
   type Descriptor,
   type Digest,
   digestAlgorithm,
@@ -21,11 +22,16 @@ export interface ArchiveImage {
   target: StoredManifest;
   /** The manifests and indexes below an index that are here, at any depth. */
   children: readonly StoredManifest[];
+  /** Signatures, attestations and SBOMs of any of it that no index names. */
+  artifacts?: readonly SavedArtifact[];
   /** The one for readers that know no index; null when none of the platforms here is an image. */
   shown: StoredManifest | null;
   /** Blobs of these manifests that are not here. Layers kept elsewhere (foreign) need not be named. */
   absent?: Iterable<Digest>;
 }
+
+/** Something that belongs to a manifest of the archive. */
+export type SavedArtifact = StoredManifest & { subject: Digest };
 
 /**
  * Plans an OCI layout with a `manifest.json`, as docker 25 and later save it: readable by docker from 20.10 on, podman,
@@ -36,7 +42,9 @@ export interface ArchiveImage {
  */
 export function planArchive(images: readonly ArchiveImage[]): ArchivePlan {
   const merged = mergeByTarget(images);
-  const manifests = uniqueByDigest(merged.flatMap((image) => [image.target, ...image.children]));
+  const manifests = uniqueByDigest(
+    merged.flatMap((image) => [image.target, ...image.children, ...(image.artifacts ?? [])]),
+  );
   const { configs, layers } = collectBlobs(manifests, new Set(merged.flatMap((image) => [...(image.absent ?? [])])));
   const blobs = [...manifests, ...configs, ...layers];
 
@@ -91,7 +99,7 @@ function parseImage({ bytes, mediaType }: StoredManifest): ImageManifest[] {
 /** One entry per name, as containerd writes and reads it; an image without a name has one without annotations. */
 function indexDocument(images: readonly ArchiveImage[]): object {
   const manifests = images.flatMap(({ target, references }) => {
-    const descriptor = { mediaType: target.mediaType, digest: target.digest, size: target.bytes.length };
+    const descriptor = descriptorOf(target);
     if (references.length === 0) return [descriptor];
     return references.map((reference) => ({
       ...descriptor,
@@ -101,7 +109,25 @@ function indexDocument(images: readonly ArchiveImage[]): object {
       },
     }));
   });
-  return { schemaVersion: 2, mediaType: MEDIA_TYPES.ociIndex, manifests };
+  const named = new Set(manifests.map(({ digest }) => digest));
+  const artifacts = uniqueByDigest(images.flatMap((image) => [...(image.artifacts ?? [])]));
+  const others = artifacts.filter(({ digest }) => !named.has(digest)).map(artifactEntry);
+  return { schemaVersion: 2, mediaType: MEDIA_TYPES.ociIndex, manifests: [...manifests, ...others] };
+}
+
+/** Found by its subject; what does not name that itself has the tag by which cosign would find it. */
+function artifactEntry({ subject, ...artifact }: SavedArtifact): object {
+  const manifest = parseManifest(artifact.bytes, artifact.mediaType);
+  const tag = manifest.kind === 'image' && manifest.subject === undefined ? cosignTagOf(subject, manifest) : undefined;
+  return {
+    ...descriptorOf(artifact),
+    artifactType: manifest.artifactType,
+    annotations: tag && { 'org.opencontainers.image.ref.name': tag },
+  };
+}
+
+function descriptorOf({ mediaType, digest, bytes }: StoredManifest) {
+  return { mediaType, digest, size: bytes.length };
 }
 
 /** The form of older readers, which know one platform per image. */

@@ -3,6 +3,7 @@ import { type Descriptor, type Digest, isAttestation, MEDIA_TYPES, parseManifest
 import type { ArchiveContents, LoadedImage, ReadArchiveKnowledge } from './archive-contents.js';
 import type { ArchiveFiles } from './archive-files.js';
 import type { ArchiveSink, StoredEntry } from './archive-sink.js';
+import { attachArtifacts } from './attach-artifacts.js';
 import { digestInPath } from './blob-path.js';
 import { type ArchiveLimits, type Collected, collectEntries } from './collect-entries.js';
 import { type DockerImageEntry, parseDockerManifest } from './docker-manifest.js';
@@ -44,11 +45,13 @@ async function loadImages(collected: Collected, options: ReadArchiveOptions): Pr
   const root = findRoot(collected.documents);
   const { files, documents } = collected;
   const images = new Map<Digest, LoadedImage>();
-  for (const descriptor of readIndex(`${root}index.json`, documents)) {
+  const listed = readIndex(`${root}index.json`, documents);
+  for (const descriptor of listed) {
     const image = images.get(descriptor.digest) ?? (await loadLayoutImage(files, descriptor, options));
     images.set(descriptor.digest, image);
     addName(image, annotatedName(descriptor));
   }
+  attachArtifacts(images, listed);
   const named = new Set([...images.values()].flatMap(({ references }) => references));
   for (const entry of readEntries(`${root}manifest.json`, documents)) {
     const inRoot = { ...entry, config: root + entry.config, layers: entry.layers.map((layer) => root + layer) };

@@ -5,4 +5,6 @@ export interface StoredManifest {
   digest: Digest;
   mediaType: string;
   bytes: Buffer;
+  /** What it belongs to, when it does not say so itself. */
+  subject?: Digest;
 }

@@ -18,6 +18,8 @@ export interface PublishedManifest {
   mediaType: string;
   bytes: Uint8Array;
   config?: Uint8Array;
+  /** What it belongs to, when it does not say so itself. */
+  subject?: Digest | null;
 }
 
 /** Reads from a manifest's bytes which config it has, null for an index or an artifact. */
@@ -41,7 +43,7 @@ export function describeManifests(manifests: readonly PublishedManifest[]): Mani
   for (const manifest of new Map(manifests.map((m) => [m.digest, m])).values()) {
     const { digest, mediaType, bytes } = manifest;
     const parsed = parseManifest(bytes, mediaType);
-    const row = { digest, mediaType, bytes, subjectDigest: parsed.subject?.digest ?? null };
+    const row = { digest, mediaType, bytes, subjectDigest: parsed.subject?.digest ?? manifest.subject ?? null };
     if (parsed.kind === 'index') {
       graph.manifests.push({ ...row, kind: 'index', imageId: null });
       graph.children.push(...parsed.manifests.map((child, position) => childRow(digest, position, child)));

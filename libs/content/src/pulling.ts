@@ -14,6 +14,7 @@ import {
   listMissingBlobs,
   lockFetchesOf,
   lockPull,
+  type PlannedManifest,
   type PullFailure,
   type PullKind,
   type PullRequest,
@@ -51,7 +52,7 @@ export interface PullPlan {
   target: Digest;
   shown: Digest;
   /** The target first. */
-  manifests: readonly { digest: Digest; mediaType: string; bytes: Uint8Array }[];
+  manifests: readonly PlannedManifest[];
   /** Configs and layers in their order; one that is named twice counts once. */
   blobs: readonly { digest: Digest; sizeBytes: number; mediaType: string; urls?: readonly string[] }[];
 }

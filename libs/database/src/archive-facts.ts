@@ -62,18 +62,25 @@ export interface ManifestDocument {
   kind: 'image' | 'index' | 'artifact';
   bytes: Buffer;
   imageId: Digest | null;
+  /** What it belongs to. */
+  subjectDigest: Digest | null;
   platform: ImagePlatform | null;
 }
 
-/** These manifests and everything below them that is here. */
+/** These manifests, everything below them that is here, and what belongs to any of it. */
 export async function listManifestTree(tx: Tx, roots: readonly Digest[]): Promise<ManifestDocument[]> {
   const rows = await tx.$queryRaw<(Omit<ManifestDocument, 'bytes'> & { bytes: Uint8Array })[]>`
     with recursive tree as (
       select digest from unnest(${[...roots]}::text[]) digest
       union
-      select c.child_digest from tree t join manifest_child c on c.parent_digest = t.digest
+      select m.digest from tree t cross join lateral (
+        select c.child_digest as digest from manifest_child c where c.parent_digest = t.digest
+        union all
+        select s.digest from manifest s where s.subject_digest = t.digest and s.kind = 'artifact'
+      ) m
     )
     select m.digest, m.media_type as "mediaType", m.kind, m.bytes, m.image_id as "imageId",
+           m.subject_digest as "subjectDigest",
            case when i.id is not null
                 then jsonb_build_object('os', i.os, 'architecture', i.architecture, 'variant', i.variant) end as platform
       from tree t join manifest m on m.digest = t.digest left join image i on i.id = m.image_id

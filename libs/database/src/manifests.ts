@@ -76,7 +76,8 @@ export async function putManifests(tx: Tx, graph: ManifestGraph): Promise<void> 
         select * from unnest(${manifests.map((m) => m.digest)}::text[], ${manifests.map((m) => m.mediaType)}::text[],
                              ${manifests.map((m) => m.kind)}::text[], ${manifests.map((m) => m.bytes)}::bytea[],
                              ${manifests.map((m) => m.imageId)}::text[], ${manifests.map((m) => m.subjectDigest)}::text[])
-        on conflict (digest) do update set published_at = now()),
+        on conflict (digest) do update
+          set published_at = now(), subject_digest = coalesce(manifest.subject_digest, excluded.subject_digest)),
     blobs as (
       insert into manifest_blob (manifest_digest, position, blob_digest, media_type)
         select * from jsonb_to_recordset(${blobs}::jsonb)

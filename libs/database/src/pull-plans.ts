@@ -6,6 +6,8 @@ export interface PlannedManifest {
   digest: Digest;
   mediaType: string;
   bytes: Uint8Array;
+  /** What it belongs to, when it does not say so itself. */
+  subject?: Digest | null;
 }
 
 export interface PlannedBlob {
@@ -47,11 +49,11 @@ export async function insertPlan(
   }));
   await tx.$queryRaw`
     with manifests as (
-      insert into pull_manifest (pull_id, position, digest, media_type, bytes)
-        select ${pullId}::uuid, m.position - 1, m.digest, m.media_type, m.bytes
+      insert into pull_manifest (pull_id, position, digest, media_type, bytes, subject_digest)
+        select ${pullId}::uuid, m.position - 1, m.digest, m.media_type, m.bytes, m.subject
           from unnest(${manifests.map((m) => m.digest)}::text[], ${manifests.map((m) => m.mediaType)}::text[],
-                      ${manifests.map((m) => m.bytes)}::bytea[])
-               with ordinality as m (digest, media_type, bytes, position)),
+                      ${manifests.map((m) => m.bytes)}::bytea[], ${manifests.map((m) => m.subject ?? null)}::text[])
+               with ordinality as m (digest, media_type, bytes, subject, position)),
     blobs as (
       insert into pull_blob (pull_id, position, blob_digest, size_bytes, media_type, urls, was_here)
         select ${pullId}::uuid, b.* from jsonb_to_recordset(${jsonbText(blobs)}::jsonb)
@@ -63,7 +65,7 @@ export async function insertPlan(
 
 export async function listPlannedManifests(tx: Tx, pullId: string): Promise<PlannedManifest[]> {
   return await tx.$queryRaw<PlannedManifest[]>`
-    select digest, media_type as "mediaType", bytes from pull_manifest where pull_id = ${pullId}::uuid
+    select digest, media_type as "mediaType", bytes, subject_digest as subject from pull_manifest where pull_id = ${pullId}::uuid
      order by position`;
 }
 

@@ -1,5 +1,6 @@
 export { chainIds } from './chain-id.js';
 export { type ContainerConfig, type Healthcheck, parseContainerConfig } from './container-config.js';
+export { cosignTagOf, cosignTags, subjectOfCosignTag } from './cosign-tag.js';
 export { type Descriptor, descriptorJson, InvalidManifestError, isAttestation, parseDescriptor } from './descriptor.js';
 export {
   type Digest,

@@ -155,6 +155,9 @@ it.each<[string, string, string[], boolean]>([
   ],
   ['a plugin', 'application/vnd.docker.plugin.v1+json', [MEDIA_TYPES.dockerLayerGzip], false],
   ['an attestation', MEDIA_TYPES.ociConfig, [MEDIA_TYPES.inToto], false],
+  ['a signature of cosign', MEDIA_TYPES.ociConfig, ['application/vnd.dev.cosign.simplesigning.v1+json'], false],
+  ['an attestation of cosign', MEDIA_TYPES.ociConfig, ['application/vnd.dsse.envelope.v1+json'], false],
+  ['an SBOM of cosign', MEDIA_TYPES.ociConfig, ['text/spdx+json'], false],
 ])('isRunnableImage of %s', (_, configType, layerTypes, expected) => {
   const document = { ...image, config: blob(configType), layers: layerTypes.map((type) => blob(type)) };
   expect(isRunnableImage(parseManifest(bytesOf(document)) as ImageManifest)).toBe(expected);

@@ -4,7 +4,14 @@ import { type Descriptor, InvalidManifestError, parseDescriptor } from './descri
 import { quoted } from './errors.js';
 import { parseJsonObject } from './json-document.js';
 import { JsonFields, withoutUndefined } from './json-fields.js';
-import { isImageConfigType, isImageManifestType, isIndexType, isSchema1Type, MEDIA_TYPES } from './media-types.js';
+import {
+  isImageConfigType,
+  isImageManifestType,
+  isIndexType,
+  isProofType,
+  isSchema1Type,
+  MEDIA_TYPES,
+} from './media-types.js';
 
 /** A parsed manifest of either kind. The bytes it came from are what gets stored, never a new serialisation. */
 export type Manifest = ImageManifest | ImageIndex;
@@ -54,8 +61,7 @@ export function parseManifest(bytes: Uint8Array, contentType?: string): Manifest
 /** Whether it is an image that could run, not an artifact, an attestation or a plugin. */
 export function isRunnableImage(manifest: ImageManifest): boolean {
   return (
-    isImageConfigType(manifest.config.mediaType) &&
-    manifest.layers.every((layer) => layer.mediaType !== MEDIA_TYPES.inToto)
+    isImageConfigType(manifest.config.mediaType) && !manifest.layers.some(({ mediaType }) => isProofType(mediaType))
   );
 }
 

@@ -40,6 +40,10 @@ const imageConfigTypes = new Set<string>([
   'text/html',
 ]);
 
+// cosign gives its signatures, attestations and SBOMs the config of an image; only their layers tell what they are.
+const proofTypes =
+  /^(?:application\/vnd\.(?:in-toto|dsse|dev\.cosign|dev\.sigstore|cyclonedx|syft)\b|(?:application|text)\/spdx\b)/;
+
 /** What to ask a registry for, in one `Accept`. Schema 1 is left out on purpose: it is refused anyway. */
 export const acceptedManifestTypes: readonly string[] = [...imageManifestTypes, ...indexTypes];
 
@@ -61,6 +65,11 @@ export function isSchema1Type(mediaType: string): boolean {
 /** Whether it names a layer that registries do not keep (`urls` say where it is). */
 export function isForeignLayerType(mediaType: string): boolean {
   return foreignLayerTypes.has(mediaType);
+}
+
+/** Whether it names a signature, an attestation or an SBOM, where an image would have a layer. */
+export function isProofType(mediaType: string): boolean {
+  return proofTypes.test(mediaType);
 }
 
 /** Whether a config of this type describes an image that could run. */

@@ -20,7 +20,7 @@ export { type PostgresServer, startPostgres } from './postgres-server.js';
 export { type RedisServer, startRedis } from './redis-server.js';
 export { seedCatalogue } from './seed-catalogue.js';
 export { type SeededImage, type SeedIndexRecipe, type SeedRecipe, seedImage, seedIndex } from './seed-images.js';
-export { type SignatureRecipe, signBundle, signImage } from './sign-image.js';
+export { attachment, type SignatureRecipe, signBundle, signImage } from './sign-image.js';
 export type { Fault, FaultMatch, Faults, RequestKind } from './upstream/faults.js';
 export {
   type RecordedRequest,

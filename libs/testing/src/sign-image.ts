@@ -64,6 +64,12 @@ export function signBundle(recipe: {
   return artifact(bundle, describe(mediaType, bundle), subject, mediaType);
 }
 
+/** What cosign attaches under a tag: an attestation (`.att`) or an SBOM (`.sbom`). */
+export function attachment(content: string, mediaType: string): UploadableImage {
+  const bytes = Buffer.from(content);
+  return artifact(bytes, describe(mediaType, bytes), undefined, undefined);
+}
+
 function signed(bytes: Buffer, key: KeyObject): Buffer {
   return sign(key.asymmetricKeyType === 'ed25519' ? null : 'sha256', bytes, key);
 }
@@ -79,7 +85,8 @@ function artifact(
     schemaVersion: 2,
     mediaType: MEDIA_TYPES.ociManifest,
     artifactType,
-    config: describe(MEDIA_TYPES.ociEmpty, config),
+    // What it keeps under a tag has the config type of an image, and only its layer tells what it is.
+    config: describe(subject === undefined ? MEDIA_TYPES.ociConfig : MEDIA_TYPES.ociEmpty, config),
     layers: [layer],
     subject: subject && { mediaType: subject.mediaType, digest: subject.digest, size: subject.sizeBytes },
   });

@@ -1,14 +1,17 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
-import { type ArchivePlan, decodePlan, sliceSegments } from '@entrepot/archive';
-import { collectOnce, openBlob } from '@entrepot/content';
-import { findArchive, insertArchive } from '@entrepot/database';
+import { type ArchivePlan, decodePlan, planArchive as planSegments, sliceSegments } from '@entrepot/archive';
+import { collectOnce, openBlob, removeImage } from '@entrepot/content';
+import { findArchive, insertArchive, listArtifacts } from '@entrepot/database';
 import type { JobQueue } from '@entrepot/jobs';
 import { createLogger } from '@entrepot/observability';
-import { parsePlatform } from '@entrepot/oci';
+import { type Digest, parsePlatform } from '@entrepot/oci';
 import {
+  attachment,
   type BuiltImage,
+  buildArtifact,
   buildImage,
   buildIndex,
   buildTar,
@@ -17,6 +20,7 @@ import {
   type LayerEntry,
   openContentLab,
   pullImage,
+  signBundle,
 } from '@entrepot/testing';
 import { planArchive } from '../plan-archive.js';
 import { loadArchive } from './load-archive.js';
@@ -62,15 +66,19 @@ describe('loading an archive', () => {
     const archiveId = await insertArchive(database.prisma, { request: { names, platform: null }, ttlMs: 60_000 });
     await planArchive({ database, logger }, { archiveId });
     const row = await findArchive(database.prisma, archiveId);
-    return readPlan(decodePlan((row?.plan as { archive: unknown } | undefined)?.archive));
+    const plan = decodePlan((row?.plan as { archive: unknown } | undefined)?.archive);
+    return render(plan, async (digest, slice) => buffer(await openBlob(lab.context, digest, slice)));
   }
 
-  async function readPlan(plan: ArchivePlan): Promise<Buffer> {
+  async function render(
+    plan: ArchivePlan,
+    read: (digest: Digest, range: { fromByte: number; toByte: number }) => Promise<Buffer>,
+  ): Promise<Buffer> {
     const pieces: Buffer[] = [];
     for (const slice of sliceSegments(plan)) {
       if (slice.kind === 'bytes') pieces.push(slice.bytes);
       else if (slice.kind === 'zeros') pieces.push(Buffer.alloc(slice.sizeBytes));
-      else pieces.push(await buffer(await openBlob(lab.context, slice.digest, slice)));
+      else pieces.push(await read(slice.digest, slice));
     }
     return Buffer.concat(pieces);
   }
@@ -161,6 +169,44 @@ describe('loading an archive', () => {
       select digest from manifest union select digest from blob union select target_digest from tag order by 1`;
     expect(await digests(other)).toEqual(await digests(lab));
     expect(await checkInvariants(other.context.database, other.context.store, { hashes: true })).toEqual([]);
+  });
+
+  it('loads and saves signatures, attestations and SBOMs with their image', async () => {
+    const image = await twoLayers('signed');
+    const subject = { mediaType: image.mediaType, digest: image.digest, sizeBytes: image.bytes.length };
+    const { privateKey: key } = generateKeyPairSync('ed25519');
+    const bundle = signBundle({ key, subject });
+    const ofBundle = { mediaType: bundle.mediaType, digest: bundle.digest, sizeBytes: bundle.bytes.length };
+    const countersigned = signBundle({ key, subject: ofBundle });
+    const sbom = attachment('{"spdxVersion":"SPDX-2.3"}', 'text/spdx+json');
+    const artifacts = [
+      { ...bundle, subject: image.digest },
+      { ...countersigned, subject: bundle.digest },
+      { ...sbom, subject: image.digest },
+    ].toSorted((a, b) => (a.digest < b.digest ? -1 : 1));
+    const references = ['docker.io/library/signed:1'];
+    const blobs = new Map([image, ...artifacts].flatMap((it) => it.blobs.map(({ digest, bytes }) => [digest, bytes])));
+    const plan = planSegments([{ references, target: image, children: [], artifacts, shown: image }]);
+    const archive = await render(plan, async (digest) => blobs.get(digest) as Buffer);
+
+    expect(await load(archive)).toEqual(['Loaded image: signed:1\n']);
+    const { prisma } = lab.context.database;
+    const expected = artifacts.map(({ digest }) => digest);
+    expect((await listArtifacts(prisma, image.digest)).map(({ digest }) => digest)).toEqual(expected);
+    expect((await save('signed:1')).equals(archive)).toBe(true);
+    const other = await openLab();
+    await load(archive, { into: other, platform: 'linux/amd64' });
+    expect((await listArtifacts(other.context.database.prisma, image.digest)).length).toBe(2);
+    await removeImage(lab.context, 'signed:1', {});
+    expect(await prisma.manifest.count()).toBe(0);
+  });
+
+  it('refuses the archive of a signature alone', async () => {
+    const { mediaType, digest, bytes, blobs } = buildArtifact();
+    const plan = planSegments([{ references: [], target: { mediaType, digest, bytes }, children: [], shown: null }]);
+    const content = new Map(blobs.map((blob) => [blob.digest, blob.bytes]));
+    const archive = await render(plan, async (wanted) => content.get(wanted) as Buffer);
+    await expect(load(archive)).rejects.toThrow('unsupported media type application/vnd.oci.empty.v1+json');
   });
 
   it('takes one platform alone, and says when it is not there', async () => {

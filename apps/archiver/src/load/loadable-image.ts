@@ -1,4 +1,4 @@
-import type { LoadedImage, LoadedManifest } from '@entrepot/archive';
+import { type LoadedImage, type LoadedManifest, subjectOf } from '@entrepot/archive';
 import {
   type Digest,
   defaultPlatform,
@@ -13,7 +13,7 @@ import {
 export interface LoadableImage {
   /** The manifest that commands show; all its blobs are there. */
   shown: LoadedManifest;
-  /** That one, and others of the index that are whole. */
+  /** That one, others of the index that are whole, and what belongs to them. */
   manifests: LoadedManifest[];
 }
 
@@ -36,8 +36,9 @@ export function chooseLoadable(
   const whole = wanted.filter(isWhole);
   const shown = selectPlatform(whole, platformIn, platform ?? defaultPlatform) ?? whole[0];
   if (!shown) throw contentMissing(wanted[0] as LoadedManifest, absent, platform);
-  const others = platform === null ? image.manifests.filter(isWhole) : [shown];
-  return { shown, manifests: others };
+  if (platform === null) return { shown, manifests: image.manifests.filter(isWhole) };
+  const artifacts = image.manifests.filter((manifest) => subjectOf(manifest) === shown.manifest.digest);
+  return { shown, manifests: [shown, ...artifacts.filter(isWhole)] };
 }
 
 /** As the config says, or else the index. */
