@@ -9,6 +9,7 @@ import {
   saveLayerFailure,
   saveLayerFindings,
   type UnanalysedLayer,
+  wantSeekPoints,
 } from '@entrepot/database';
 import type { JobContext } from '@entrepot/jobs';
 import { type FoundPackage, wellFormedText } from '@entrepot/layers';
@@ -74,6 +75,7 @@ async function keepFindings(
 ): Promise<void> {
   const broken = await content.database.transaction(async (tx) => {
     await saveLayerFindings(tx, digest, summary);
+    if (summary.compression !== 'none') await wantSeekPoints(tx, digest);
     await index.publish(tx);
     await keepFoundPackages(tx, digest, wellFormed(summary.packages));
     await notify(tx, [layerAnalysedTopic]);

@@ -2,7 +2,14 @@
 import { once } from 'node:events';
 import { parentPort, workerData } from 'node:worker_threads';
 import { openBlobStore } from '@entrepot/blob-store';
-import { type IndexEntry, LayerIndexWriter, PackageFinder, summarizeLayer } from '@entrepot/layers';
+import {
+  findSeekPoints,
+  type IndexEntry,
+  LayerIndexWriter,
+  PackageFinder,
+  seekSpacing,
+  summarizeLayer,
+} from '@entrepot/layers';
 import { isCodedError } from '@entrepot/oci';
 import type { LayerQuestion, LayerReading, ThreadMessage } from './layer-thread.js';
 
@@ -12,9 +19,11 @@ parentPort?.on('message', (question: LayerQuestion | 'taken') => {
   if (question !== 'taken') void answer(question).then(post);
 });
 
-async function answer({ storageKey }: LayerQuestion): Promise<ThreadMessage> {
+async function answer(question: LayerQuestion): Promise<ThreadMessage> {
+  const { storageKey } = question;
   try {
-    return { summary: await read(storageKey) };
+    if (question.ask === 'summary') return { summary: await read(storageKey) };
+    return { seekPoints: await findPoints(storageKey, question.sizeBytes) };
   } catch (error) {
     const { message } = error as Error;
     return {
@@ -32,6 +41,15 @@ async function read(storageKey: string): Promise<LayerReading> {
   const summary = await summarizeLayer(await store.open(storageKey), {}, listener);
   await index.end();
   return { ...summary, packages: watch.packages };
+}
+
+async function findPoints(storageKey: string, sizeBytes: number): Promise<Uint8Array | null> {
+  const source = await store.open(storageKey);
+  try {
+    return await findSeekPoints(source, seekSpacing(sizeBytes));
+  } finally {
+    source.destroy();
+  }
 }
 
 /** Waits until the other side has taken it: at most one piece is between the threads. */

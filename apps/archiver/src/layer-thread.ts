@@ -1,15 +1,18 @@
 import { Worker } from 'node:worker_threads';
 import type { FoundPackage, LayerSummary } from '@entrepot/layers';
 
-/** What the thread is asked. */
-export interface LayerQuestion {
-  storageKey: string;
-}
+/** What the thread is asked: what a layer holds, or where its unpacking can begin. */
+export type LayerQuestion =
+  | { ask: 'summary'; storageKey: string }
+  | { ask: 'seek points'; storageKey: string; sizeBytes: number };
 
 /** What it says: pieces, each of which waits to be taken, then an answer. Errors cannot cross threads as what they are. */
 export type ThreadMessage = { part: Uint8Array } | LayerAnswer;
 
-type LayerAnswer = { summary: LayerReading } | { failure: { code: string; retryable: boolean; message: string } };
+type LayerAnswer =
+  | { summary: LayerReading }
+  | { seekPoints: Uint8Array | null }
+  | { failure: { code: string; retryable: boolean; message: string } };
 
 /** A layer as it was read, but for its index. */
 export interface LayerReading extends LayerSummary {
@@ -30,6 +33,17 @@ export interface LayerReader {
   close(): Promise<void>;
 }
 
+/** Finds where the unpacking of stored layers can begin, one at a time. */
+export interface SeekPointFinder {
+  /**
+   * Reads a layer to its end; null when there is no such place.
+   *
+   * @throws {LayerUnreadableError} `retryable` says whether the layer or only this try is at fault
+   */
+  find(layer: { storageKey: string; sizeBytes: number }, signal: AbortSignal): Promise<Buffer | null>;
+  close(): Promise<void>;
+}
+
 const idleMs = 10_000;
 const maxHeapMb = 256;
 /** Small, so that what has passed through goes soon. */
@@ -42,7 +56,12 @@ export function openLayerReader(blobStoreUrl: string, script = threadMain): Laye
   return new LayerThread(blobStoreUrl, script);
 }
 
-class LayerThread implements LayerReader {
+/** As `openLayerReader`. */
+export function openSeekPointFinder(blobStoreUrl: string, script = threadMain): SeekPointFinder {
+  return new LayerThread(blobStoreUrl, script);
+}
+
+class LayerThread implements LayerReader, SeekPointFinder {
   readonly #blobStoreUrl: string;
   readonly #script: URL;
   #worker: Worker | undefined;
@@ -54,15 +73,26 @@ class LayerThread implements LayerReader {
   }
 
   async read(storageKey: string, takePart: TakePart, signal: AbortSignal): Promise<LayerReading> {
+    const answer = await this.#ask({ ask: 'summary', storageKey }, takePart, signal);
+    if ('summary' in answer) return answer.summary;
+    throw refusalOf(answer);
+  }
+
+  async find(layer: { storageKey: string; sizeBytes: number }, signal: AbortSignal): Promise<Buffer | null> {
+    const { storageKey, sizeBytes } = layer;
+    const answer = await this.#ask({ ask: 'seek points', storageKey, sizeBytes }, async () => {}, signal);
+    if (!('seekPoints' in answer)) throw refusalOf(answer);
+    return answer.seekPoints && Buffer.from(answer.seekPoints);
+  }
+
+  async #ask(question: LayerQuestion, takePart: TakePart, signal: AbortSignal): Promise<LayerAnswer> {
     clearTimeout(this.#idle);
     signal.throwIfAborted();
     const worker = this.#start();
     const stop = (): void => void this.close();
     signal.addEventListener('abort', stop);
     try {
-      const answer = await ask(worker, { storageKey }, takePart);
-      if ('summary' in answer) return answer.summary;
-      throw new LayerUnreadableError(answer.failure.message, answer.failure.code, answer.failure.retryable);
+      return await ask(worker, question, takePart);
     } finally {
       signal.removeEventListener('abort', stop);
       this.#idle = setTimeout(stop, idleMs).unref();
@@ -114,6 +144,12 @@ function ask(worker: Worker, question: LayerQuestion, takePart: TakePart): Promi
     worker.on('message', onMessage).on('error', onError).on('exit', onExit);
     worker.postMessage(question);
   });
+}
+
+function refusalOf(answer: LayerAnswer): LayerUnreadableError {
+  if (!('failure' in answer)) throw new Error('the reading thread answered another question');
+  const { message, code, retryable } = answer.failure;
+  return new LayerUnreadableError(message, code, retryable);
 }
 
 /** A layer that makes the thread run out of memory would do so again. */

@@ -1,16 +1,7 @@
-import type { Readable } from 'node:stream';
-import { type ContentContext, openBlob, openLayerIndex } from '@entrepot/content';
+import { type ContentContext, openLayerIndex } from '@entrepot/content';
 import { layerAnalysedTopic, wantLayers } from '@entrepot/database';
 import { analyseLayerNow, type JobQueue } from '@entrepot/jobs';
-import {
-  bodyRange,
-  type IndexEntry,
-  type LayerChanges,
-  MergedTree,
-  readFileBody,
-  readLayerFile,
-  readLayerIndex,
-} from '@entrepot/layers';
+import { type IndexEntry, type LayerChanges, MergedTree, readLayerIndex } from '@entrepot/layers';
 import type { Digest } from '@entrepot/oci';
 
 /** What trees are made of. */
@@ -61,6 +52,10 @@ export class LayerTrees {
     private readonly limits: TreeLimits = defaultLimits,
   ) {}
 
+  get content(): ContentContext {
+    return this.parts.content;
+  }
+
   /**
    * The tree of layers, the lowest first. Waits for those that nobody has looked into.
    *
@@ -92,23 +87,9 @@ export class LayerTrees {
     return this.#inTurn(() => use(this.#indexes(layers)));
   }
 
-  /** The stored bytes of a layer. The caller ends the stream. */
-  openLayer(layer: Digest): Promise<Readable> {
-    return openBlob(this.parts.content, layer);
-  }
-
-  /** The content of one file; of a layer that is stored plain its bytes alone are read, else all up to its end. */
-  async openFile(layer: Digest, file: IndexEntry): Promise<AsyncGenerator<Buffer>> {
-    const { content } = this.parts;
-    const [state] = await wantLayers(content.database.prisma, [layer]);
-    const isPlain = state?.diffId === layer;
-    if (!isPlain) return readLayerFile(await this.openLayer(layer), file);
-    return readFileBody(await openBlob(content, layer, bodyRange(file)), file);
-  }
-
   /** Makes the analysis of layers urgent where it is missing, and resolves when all are analysed. */
   async wait(layers: readonly Digest[], signal?: AbortSignal): Promise<void> {
-    const watch = this.parts.content.database.signals.watch(layerAnalysedTopic);
+    const watch = this.content.database.signals.watch(layerAnalysedTopic);
     try {
       for (;;) {
         const missing = await this.#missing(layers);
@@ -126,7 +107,7 @@ export class LayerTrees {
   }
 
   async #missing(layers: readonly Digest[]): Promise<Digest[]> {
-    const states = await wantLayers(this.parts.content.database.prisma, [...new Set(layers)]);
+    const states = await wantLayers(this.content.database.prisma, [...new Set(layers)]);
     const found = new Map(states.map((state) => [state.digest, state]));
     for (const layer of layers) {
       const state = found.get(layer);
@@ -166,7 +147,7 @@ export class LayerTrees {
         yield entry;
       }
     };
-    return layers.map((layer) => counted(readLayerIndex(openLayerIndex(this.parts.content, layer))));
+    return layers.map((layer) => counted(readLayerIndex(openLayerIndex(this.content, layer))));
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {

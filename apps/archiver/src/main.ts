@@ -5,7 +5,7 @@ import { openQueue } from '@entrepot/jobs';
 import { createHealth, createLogger, createMetrics, type Logger } from '@entrepot/observability';
 import { createArchiver } from './archiver.js';
 import { currentCaller } from './caller.js';
-import { openLayerReader } from './layer-thread.js';
+import { openLayerReader, openSeekPointFinder } from './layer-thread.js';
 import type { ArchiverParts } from './providers.js';
 import { startWork } from './work.js';
 
@@ -42,6 +42,7 @@ function openParts(config: ServiceConfig, logger: Logger): ArchiverParts {
     queue,
     layers: openLayerReader(config.blobStoreUrl),
     urgentLayers: openLayerReader(config.blobStoreUrl),
+    seekPoints: openSeekPointFinder(config.blobStoreUrl),
     logger,
     health,
     metrics: createMetrics('archiver'),
@@ -53,8 +54,8 @@ function openParts(config: ServiceConfig, logger: Logger): ArchiverParts {
   };
 }
 
-async function closeParts({ content, queue, layers, urgentLayers }: ArchiverParts): Promise<void> {
-  await Promise.allSettled([queue.close(), layers.close(), urgentLayers.close()]);
+async function closeParts({ content, queue, layers, urgentLayers, seekPoints }: ArchiverParts): Promise<void> {
+  await Promise.allSettled([queue.close(), layers.close(), urgentLayers.close(), seekPoints.close()]);
   await content.database.close();
 }
 

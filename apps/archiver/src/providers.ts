@@ -5,7 +5,7 @@ import type { Reach } from '@entrepot/registry-client';
 import type { Provider } from '@nestjs/common';
 import { createBuilder } from './build/create-builder.js';
 import type { ImageBuilder } from './build/image-builder.js';
-import type { LayerReader } from './layer-thread.js';
+import type { LayerReader, SeekPointFinder } from './layer-thread.js';
 import { LayerTrees } from './layer-trees.js';
 
 /** Tokens of what the controllers ask for by `@Inject`. */
@@ -25,6 +25,7 @@ export interface ArchiverParts {
   layers: LayerReader;
   /** For layers that somebody waits for. */
   urgentLayers: LayerReader;
+  seekPoints: SeekPointFinder;
   logger: Logger;
   health: Health;
   metrics: Metrics;

@@ -4,6 +4,7 @@ import {
   listQueuedArchives,
   listUnanalysedLayers,
   listUnlistedLayers,
+  listUnsoughtLayers,
   listWantedLayers,
 } from '@entrepot/database';
 import { jobCatalogue } from '@entrepot/jobs';
@@ -43,6 +44,11 @@ export async function sweep({ content, queue }: Pick<ArchiverParts, 'content' | 
   await queue.enqueueMany(
     jobCatalogue.listLayerFiles,
     unlisted.map((digest) => ({ digest })),
+  );
+  const unsought = await listUnsoughtLayers(prisma, batch);
+  await queue.enqueueMany(
+    jobCatalogue.findSeekPoints,
+    unsought.map((digest) => ({ digest })),
   );
 }
 

@@ -1,6 +1,7 @@
 import { jobCatalogue } from '@entrepot/jobs';
 import { analyseLayer } from './analyse-layer.js';
 import { collect } from './collect/collect.js';
+import { findSeekPoints } from './find-seek-points.js';
 import { listLayerFiles } from './list-layer-files.js';
 import { loadQueued } from './load/load-queued.js';
 import { startPeriodic } from './periodic.js';
@@ -22,7 +23,7 @@ export interface ArchiverWork {
 
 /** Starts to take jobs, to collect, and to look for what nobody takes. One layer at a time keeps a core free, but for those that somebody waits for. */
 export function startWork(parts: ArchiverParts): ArchiverWork {
-  const { content, queue, logger, layers, urgentLayers } = parts;
+  const { content, queue, logger, layers, urgentLayers, seekPoints } = parts;
   const { database } = content;
   const workers = [
     queue.work(jobCatalogue.planArchive, (payload) => planArchive({ database, logger }, payload), {
@@ -36,6 +37,9 @@ export function startWork(parts: ArchiverParts): ArchiverWork {
       analyseLayer({ content, layers: urgentLayers, logger }, payload, job),
     ),
     queue.work(jobCatalogue.listLayerFiles, (payload, job) => listLayerFiles({ content }, payload, job)),
+    queue.work(jobCatalogue.findSeekPoints, (payload, job) =>
+      findSeekPoints({ content, seekPoints, logger }, payload, job),
+    ),
     queue.work(jobCatalogue.collect, (_, job) => collect(parts, job.signal)),
   ];
   const onError = (error: unknown): void => logger.warn({ err: error }, 'a scheduled round failed');

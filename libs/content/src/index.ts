@@ -121,6 +121,7 @@ export {
   startRun,
 } from './schedules.js';
 export { createSecretBox, type SecretBox, SecretBoxError } from './secret-box.js';
+export { storeSeekPoints } from './seek-points.js';
 export { startBatchItems, workerSilentMs } from './starting.js';
 export { type StoredLayer, type StoreLayerOptions, storeLayer } from './store-layer.js';
 export { type DueWork, findDueWork, tendPulls } from './sweep.js';

@@ -367,6 +367,15 @@ export {
   type ScheduleRunRow,
   updateSchedule,
 } from './schedules.js';
+export {
+  findLayerPlace,
+  findUnsoughtLayer,
+  type LayerPlace,
+  listUnsoughtLayers,
+  putSeekPoints,
+  type UnsoughtLayer,
+  wantSeekPoints,
+} from './seek-points.js';
 export { notify, type Signals, type WaitOptions, type Watch } from './signals.js';
 export { findKnownKeys, listBlobsByKey } from './storage-keys.js';
 export { type ListedTag, listTagMoves, listTags, type TagMove } from './tag-list.js';

@@ -38,7 +38,7 @@ export async function listWantedLayers(tx: Tx, options: { wantedForMs: number; l
 
 /** The blobs that the index of a layer is made of take the place of earlier ones. A no-op when the layer is gone. */
 export async function putLayerIndex(tx: Tx, layer: Digest, parts: readonly Digest[]): Promise<void> {
-  await tx.$executeRaw`delete from layer_index where layer_digest = ${layer}`;
+  await tx.$executeRaw`delete from layer_index where layer_digest = ${layer} and position >= 0`;
   await tx.$executeRaw`
     insert into layer_index (layer_digest, position, blob_digest)
       select l.digest, p.at - 1, p.digest
@@ -49,6 +49,6 @@ export async function putLayerIndex(tx: Tx, layer: Digest, parts: readonly Diges
 /** The blobs of a layer's index in order; none when there is no index. */
 export async function listLayerIndex(tx: Tx, layer: Digest): Promise<Digest[]> {
   const rows = await tx.$queryRaw<{ digest: Digest }[]>`
-    select blob_digest as digest from layer_index where layer_digest = ${layer} order by position`;
+    select blob_digest as digest from layer_index where layer_digest = ${layer} and position >= 0 order by position`;
   return rows.map((row) => row.digest);
 }

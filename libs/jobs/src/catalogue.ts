@@ -3,6 +3,7 @@ import { analyseLayerNow } from './analyse-layer-now.js';
 import { collect } from './collect.js';
 import { fetchBatchBlob } from './fetch-batch-blob.js';
 import { fetchBlob } from './fetch-blob.js';
+import { findSeekPoints } from './find-seek-points.js';
 import { listLayerFiles } from './list-layer-files.js';
 import { loadArchive } from './load-archive.js';
 import { planArchive } from './plan-archive.js';
@@ -24,5 +25,6 @@ export const jobCatalogue = {
   analyseLayer,
   analyseLayerNow,
   listLayerFiles,
+  findSeekPoints,
   collect,
 } as const;

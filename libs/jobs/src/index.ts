@@ -6,6 +6,7 @@ export { defineJob, InvalidJobNameError, type JobDefinition } from './define-job
 export { InvalidPayloadError, QueueUnavailableError, QueueUrlError, WorkerExistsError } from './errors.js';
 export { fetchBatchBlob } from './fetch-batch-blob.js';
 export { fetchBlob } from './fetch-blob.js';
+export { findSeekPoints } from './find-seek-points.js';
 export type {
   EnqueueOptions,
   JobContext,

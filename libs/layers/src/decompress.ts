@@ -52,7 +52,7 @@ export function asCorruptStream(error: unknown): unknown {
 }
 
 /** Reads at least `bytes` (fewer only at the end) and puts them back. */
-async function peek(source: Readable, bytes: number): Promise<Buffer> {
+export async function peek(source: Readable, bytes: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let total = 0;
   while (total < bytes && (await isReadable(source))) {

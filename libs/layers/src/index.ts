@@ -13,6 +13,7 @@ export {
   UnsafePathError,
   UnsupportedCompressionError,
 } from './errors.js';
+export { findSeekPoints, seekSpacing } from './find-seek-points.js';
 export { type IndexEntry, type IndexEntryType, indexEntry } from './index-entry.js';
 export type { LayerChanges } from './layer-changes.js';
 export { type LayerEntry, layerEntry } from './layer-entry.js';
@@ -21,12 +22,15 @@ export { defaultTarLimits, type LayerLimits, type Meter, type TarLimits, withinL
 export { type LayerEntries, MergedTree, type TreeEntry } from './merged-tree.js';
 export { type PackOptions, packTree } from './pack-tree.js';
 export { type FoundPackage, PackageFinder } from './packages.js';
-export { bodyRange, readFileBody, readLayerFile, readLayerFiles } from './read-layer-files.js';
+export { readTarFile, readTarFiles } from './read-tar-files.js';
 export { joinPath, lastPart, parentPath, pathParts } from './resolve-path.js';
+export { type ReadKeptBytes, SeekableTar } from './seekable-tar.js';
 export { expandSparse, isSparse } from './sparse.js';
+export { plainTar, type StoredTar, streamedTar } from './stored-tar.js';
 export { type LayerListener, type LayerSummary, summarizeLayer } from './summarize-layer.js';
 export type { TarBody } from './tar-body.js';
 export { logicalSizeBytes, type TarEntry, type TarEntryType } from './tar-entry.js';
+export { type TarFile, TarFileReader } from './tar-file-reader.js';
 export { TarReader } from './tar-reader.js';
 export { tarEnd, tarPadding, type WritableEntry, writeTarHeader } from './tar-writer.js';
 export { measureWaste, type WasteReport } from './waste.js';

@@ -4,7 +4,8 @@ import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
 import type { IndexEntry } from './index-entry.js';
 import { LayerIndexWriter, readLayerIndex } from './layer-index.js';
-import { readLayerFile, readLayerFiles } from './read-layer-files.js';
+import { readTarFile, readTarFiles } from './read-tar-files.js';
+import { streamedTar } from './stored-tar.js';
 import { summarizeLayer } from './summarize-layer.js';
 import { tarEnd, tarPadding, type WritableEntry, writeTarHeader } from './tar-writer.js';
 
@@ -103,9 +104,9 @@ describe('the index of a layer', () => {
     const layer = gzipSync(tar(...files));
     const { entries } = await indexOf(layer);
     const two = entries.find(({ path }) => path === 'two') as IndexEntry;
-    expect(await buffer(readLayerFile(Readable.from([layer]), two))).toEqual(files[1]?.body);
+    expect(await buffer(readTarFile(stored(layer), two))).toEqual(files[1]?.body);
     const read: string[] = [];
-    for await (const [{ path }, content] of readLayerFiles(Readable.from([layer]), [...entries].reverse())) {
+    for await (const [{ path }, content] of readTarFiles(stored(layer), [...entries].reverse())) {
       if (path !== 'two') read.push(`${path} ${(await buffer(content)).length}`);
     }
     expect(read).toEqual(['one 150000', 'three 250000']);
@@ -124,7 +125,12 @@ describe('the index of a layer', () => {
       })(),
       { objectMode: false, highWaterMark: 65_536 },
     );
-    await buffer(readLayerFile(source, entries[0] as IndexEntry));
+    await buffer(
+      readTarFile(
+        streamedTar(async () => source),
+        entries[0] as IndexEntry,
+      ),
+    );
     expect(readBytes).toBeLessThan(1_000_000);
     expect(source.destroyed).toBe(true);
   });
@@ -141,7 +147,7 @@ describe('the index of a layer', () => {
     const layer = await buffer(stream as unknown as Readable);
     const { entries } = await indexOf(layer);
     expect(entries[0]).toMatchObject({ path: 'disk', sizeBytes: 30, storedBytes: body.length });
-    const content = await buffer(readLayerFile(Readable.from([layer]), entries[0] as IndexEntry));
+    const content = await buffer(readTarFile(stored(layer), entries[0] as IndexEntry));
     expect(content).toEqual(Buffer.from(`${'\0'.repeat(10)}abc${'\0'.repeat(7)}de${'\0'.repeat(8)}`));
   });
 
@@ -155,6 +161,8 @@ describe('the index of a layer', () => {
     await expect(read(gzipSync('["a","?"]\n'))).rejects.toThrow('unknown type ?');
   });
 });
+
+const stored = (bytes: Buffer) => streamedTar(async () => Readable.from([bytes]));
 
 function mapBlock(text: string): Buffer {
   const block = Buffer.alloc(512);

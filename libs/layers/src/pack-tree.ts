@@ -1,12 +1,12 @@
-import type { Readable } from 'node:stream';
 import type { IndexEntry } from './index-entry.js';
 import type { TreeEntry } from './merged-tree.js';
-import { readLayerFiles } from './read-layer-files.js';
+import { readTarFiles } from './read-tar-files.js';
+import type { StoredTar } from './stored-tar.js';
 import { tarEnd, tarPadding, writeTarHeader } from './tar-writer.js';
 
 export interface PackOptions {
-  /** Opens a stored layer; only those are opened that hold a file of the tar, each once. */
-  openLayer(layer: number): Promise<Readable>;
+  /** A stored layer; only those are asked for that hold a file of the tar, each once. */
+  layerAt(layer: number): Promise<StoredTar>;
   /** What an entry is called in the tar, without a slash at the end; null leaves it out. */
   nameOf?(path: string): string | null;
 }
@@ -34,11 +34,11 @@ export async function* packTree(entries: Iterable<TreeEntry>, options: PackOptio
 async function* packFiles(
   layer: number,
   inodes: ReadonlyMap<number, readonly TreeEntry[]>,
-  { openLayer }: PackOptions,
+  { layerAt }: PackOptions,
 ): AsyncGenerator<Buffer> {
   const names = new Map<IndexEntry, string>();
   for (const [first] of inodes.values()) if (first) names.set(first.entry, first.path);
-  for await (const [entry, content] of readLayerFiles(await openLayer(layer), [...names.keys()])) {
+  for await (const [entry, content] of readTarFiles(await layerAt(layer), names.keys())) {
     yield* headerOf(entry, names.get(entry) ?? entry.path);
     yield* content;
     yield tarPadding(entry.sizeBytes);

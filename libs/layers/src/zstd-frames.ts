@@ -27,6 +27,10 @@ export class ZstdFrames {
   #filledBytes = 0;
   #descriptor = 0;
   #lastBlock = false;
+  /** Bytes of earlier chunks. */
+  #passedBytes = 0;
+
+  constructor(private readonly onFrame?: (packedBytes: number) => void) {}
 
   /** Cuts one chunk into pieces for the decoder; skippable frames are left out. */
   *split(chunk: Buffer): Generator<Buffer> {
@@ -40,7 +44,10 @@ export class ZstdFrames {
       this.#next(part);
       if (part === 'body') blocks += 1;
       if (part === 'magic') {
-        if (this.#part === 'descriptor') yield frameMagicBytes;
+        if (this.#part === 'descriptor') {
+          this.onFrame?.(this.#passedBytes + at - frameMagicBytes.length);
+          yield frameMagicBytes;
+        }
         start = at;
       } else if (this.#part === 'magic' || blocks === maxBlocksPerPiece) {
         if (isDecoded(part)) yield chunk.subarray(start, at);
@@ -48,6 +55,7 @@ export class ZstdFrames {
         blocks = 0;
       }
     }
+    this.#passedBytes += chunk.length;
     if (start < at && isDecoded(this.#part)) yield chunk.subarray(start, at);
   }
 

@@ -15,12 +15,15 @@ interface PieceDecoder {
 export class ZstdDecompressor extends Transform {
   /** Compressed bytes taken in so far, as zlib's streams count them. */
   bytesWritten = 0;
-  readonly #frames = new ZstdFrames();
+  #plainBytes = 0;
+  readonly #frames: ZstdFrames;
   readonly #decoder: PieceDecoder = hasNodeZstd() ? new NodeDecoder() : new AddonDecoder();
   #resume: (() => void) | null = null;
 
-  constructor() {
+  /** `onFrame` is told where each frame begins, in what is taken in and in what comes out. */
+  constructor(onFrame?: (packedBytes: number, plainBytes: number) => void) {
     super({ readableHighWaterMark: 256 * 1024 });
+    this.#frames = new ZstdFrames((packedBytes) => onFrame?.(packedBytes, this.#plainBytes));
   }
 
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
@@ -61,6 +64,7 @@ export class ZstdDecompressor extends Transform {
 
   /** Unlike a usual transform, waits for the reader: one chunk may become gigabytes. */
   #emit(output: Buffer): void | Promise<void> {
+    this.#plainBytes += output.length;
     if (output.length === 0 || this.push(output)) return;
     return new Promise((resolve) => {
       this.#resume = resolve;

@@ -19,6 +19,7 @@ import {
   isRootName,
   isSparse,
   MergedTree,
+  plainTar,
   type TarEntry,
   TarReader,
   withinLimits,
@@ -50,9 +51,9 @@ export async function storeContext(
 }
 
 async function contextTree(content: ContentContext, digest: Digest, entries: IndexEntry[]): Promise<FileTree> {
-  const archive = { isPlain: true, open: (range?: object) => openBlob(content, digest, range) };
+  const tar = plainTar((range) => openBlob(content, digest, range));
   const tree = await MergedTree.of([entries]);
-  return { tree, sourceOf: ({ entry }) => ({ archive, entry }), isContext: true };
+  return { tree, sourceOf: ({ entry }) => ({ tar, entry }), isContext: true };
 }
 
 async function readContext(

@@ -3,7 +3,6 @@ import { isDeepStrictEqual } from 'node:util';
 import {
   type ContentContext,
   createImage,
-  openBlob,
   releaseLeases,
   renewLeases,
   type StoredLayer,
@@ -11,7 +10,15 @@ import {
 } from '@entrepot/content';
 import { findImage, listCachedSteps } from '@entrepot/database';
 import { analyseLayer, type JobQueue, publishPull } from '@entrepot/jobs';
-import { type LayerItem, opaqueItem, whiteoutItem, writeLayer } from '@entrepot/layers';
+import {
+  type LayerItem,
+  opaqueItem,
+  type StoredTar,
+  type TarFile,
+  TarFileReader,
+  whiteoutItem,
+  writeLayer,
+} from '@entrepot/layers';
 import {
   type ContainerConfig,
   type Descriptor,
@@ -21,9 +28,9 @@ import {
   platformOf,
   printImageConfig,
 } from '@entrepot/oci';
+import { layerTar } from '../layer-tar.js';
 import type { LayerTrees } from '../layer-trees.js';
 import type { NewLayer } from './copy/place-files.js';
-import { type FileArchive, FileReader, type FileSource } from './file-source.js';
 import type { FileTree } from './file-tree.js';
 import { readStageImage, type StageImage } from './stage-image.js';
 
@@ -48,7 +55,7 @@ const leaseMs = 60 * 60_000;
 /** Everything that one build reads and keeps, in its own name; `close` lets go of what no image has. */
 export class BuildStore {
   readonly lease = { owner: `build:${randomUUID()}`, leaseMs };
-  readonly #archives = new Map<Digest, FileArchive>();
+  readonly #tars = new Map<Digest, StoredTar>();
   readonly #renewal = setInterval(() => {
     renewLeases(this.parts.content, this.lease.owner, leaseMs).catch(() => {});
   }, leaseMs / 4);
@@ -59,7 +66,7 @@ export class BuildStore {
   async filesOf({ layers }: Pick<StageImage, 'layers'>): Promise<FileTree> {
     const { tree } = await this.parts.trees.open(layers.map(({ digest }) => digest));
     const sourceOf: FileTree['sourceOf'] = ({ entry, layer }) => {
-      return { archive: this.#archiveOf(layers[layer] as Descriptor), entry };
+      return { tar: this.#tarOf(layers[layer] as Descriptor), entry };
     };
     return { tree, sourceOf, isContext: false };
   }
@@ -88,7 +95,7 @@ export class BuildStore {
 
   /** Stores what a layer changes; null when that is nothing. */
   async storeLayer(layer: NewLayer, latestMs: number, signal: AbortSignal): Promise<StoredLayer | null> {
-    const sources = new Map<string, FileSource>();
+    const sources = new Map<string, TarFile>();
     const items: LayerItem[] = [];
     const names = new Map<number, string>();
     for (const entry of layer.tree.entries()) {
@@ -150,10 +157,10 @@ export class BuildStore {
 
   async #storeItems(
     items: readonly LayerItem[],
-    sources: ReadonlyMap<string, FileSource>,
+    sources: ReadonlyMap<string, TarFile>,
     signal: AbortSignal,
   ): Promise<StoredLayer> {
-    const reader = new FileReader(sources.values());
+    const reader = new TarFileReader(sources.values());
     try {
       const withContents = items.map((item) => {
         const source = sources.get(item.path);
@@ -165,11 +172,10 @@ export class BuildStore {
     }
   }
 
-  #archiveOf({ digest }: Descriptor): FileArchive {
-    const known = this.#archives.get(digest);
-    const archive = known ?? { isPlain: false, open: () => openBlob(this.parts.content, digest) };
-    this.#archives.set(digest, archive);
-    return archive;
+  #tarOf({ digest }: Descriptor): StoredTar {
+    const tar = this.#tars.get(digest) ?? layerTar(this.parts.content, digest);
+    this.#tars.set(digest, tar);
+    return tar;
   }
 }
 

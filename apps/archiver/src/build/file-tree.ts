@@ -1,11 +1,10 @@
-import type { MergedTree, TreeEntry } from '@entrepot/layers';
-import { type FileSource, readFile } from './file-source.js';
+import { type MergedTree, readTarFile, type TarFile, type TreeEntry } from '@entrepot/layers';
 
 /** Files that can be copied from: a build context, or the tree of an image. */
 export interface FileTree {
   tree: MergedTree;
   /** Where the content of a file is. */
-  sourceOf(found: TreeEntry): FileSource;
+  sourceOf(found: TreeEntry): TarFile;
   isContext: boolean;
 }
 
@@ -14,6 +13,7 @@ export async function readSmallFile(files: FileTree, path: string, maxBytes: num
   const found = files.tree.find(files.tree.resolve(path));
   if (found?.entry.type !== 'file' || found.entry.sizeBytes > maxBytes) return null;
   const chunks: Buffer[] = [];
-  for await (const chunk of readFile(files.sourceOf(found))) chunks.push(chunk);
+  const { tar, entry } = files.sourceOf(found);
+  for await (const chunk of readTarFile(tar, entry)) chunks.push(chunk);
   return Buffer.concat(chunks).toString();
 }

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
-import { Readable } from 'node:stream';
 import { admitBlob, type ContentContext, openBlob, openIngest } from '@entrepot/content';
-import { type IndexEntry, MergedTree } from '@entrepot/layers';
+import { type IndexEntry, MergedTree, plainTar } from '@entrepot/layers';
 import { isDigest } from '@entrepot/oci';
 import type { OpenDownload, Reach } from '@entrepot/registry-client';
 import { openUrl } from '../containers/open-url.js';
@@ -68,13 +67,10 @@ export async function fetchRemote(
     const mtimeMs = modifiedAt?.getTime() ?? 0;
     const entry = { ...plainFile, path, sizeBytes, storedBytes: sizeBytes, mtimeMs, sha256 };
     const tree = await MergedTree.of([[entry]]);
-    const archive = {
-      isPlain: true,
-      open: (range?: object) => (sizeBytes === 0 ? noBytes() : openBlob(content, stored.digest, range)),
-    };
+    const tar = plainTar((range) => openBlob(content, stored.digest, range));
     const found = tree.find(path);
     if (found === null) throw new Error(`${path} is not there`);
-    const files = { tree, sourceOf: () => ({ archive, entry }), isContext: true };
+    const files = { tree, sourceOf: () => ({ tar, entry }), isContext: true };
     return { files, found, name: path, hash: sha256, keepPacked: true };
   } catch (error) {
     await ingest.abort();
@@ -88,10 +84,6 @@ async function open(url: string, reach: Reach, signal: AbortSignal): Promise<Ope
   } catch (error) {
     throw new BuildError(400, (error as Error).message);
   }
-}
-
-async function noBytes(): Promise<Readable> {
-  return Readable.from([]);
 }
 
 function fileNameOf(url: string): string {

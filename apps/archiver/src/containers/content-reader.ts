@@ -1,7 +1,15 @@
 import { type ContentContext, openBlob, readBlob } from '@entrepot/content';
 import { readInlineContents } from '@entrepot/database';
-import { bytesOfText, type IndexEntry, type MergedFile, readLayerFile, readLayerFiles } from '@entrepot/layers';
+import {
+  bytesOfText,
+  type IndexEntry,
+  type MergedFile,
+  type StoredTar,
+  type TarFile,
+  TarFileReader,
+} from '@entrepot/layers';
 import type { Digest } from '@entrepot/oci';
+import { layerTar } from '../layer-tar.js';
 import type { OpenContainer } from './container-trees.js';
 
 /** Where the bytes of a file are to be read from. */
@@ -39,7 +47,9 @@ export function sourceOf({ below }: Pick<OpenContainer, 'below'>, file: MergedFi
  * order, which `sources` announces; others are looked for one by one. The caller keeps the blobs, and closes.
  */
 export class ContentReader {
-  readonly #passes = new Map<number, LayerPass>();
+  /** The layers that files are read from, by their place. */
+  readonly #layers = new Map<number, StoredTar>();
+  readonly #files: TarFileReader;
   readonly #kept: string[];
   #keptBytes = new Map<string, Buffer>();
   #pack: { digest: Digest; bytes: Buffer } | null = null;
@@ -50,12 +60,7 @@ export class ContentReader {
     sources: readonly ContentSource[],
   ) {
     this.#kept = sources.flatMap((source) => (source.kind === 'kept' ? source.path : []));
-    for (const source of sources) {
-      if (source.kind !== 'layer') continue;
-      const pass = this.#passes.get(source.layer) ?? new LayerPass((layer) => this.#openLayer(layer), source.layer);
-      pass.announce(source.entry);
-      this.#passes.set(source.layer, pass);
-    }
+    this.#files = new TarFileReader(sources.flatMap((source) => (source.kind === 'layer' ? this.#fileOf(source) : [])));
   }
 
   async *read(source: ContentSource): AsyncGenerator<Buffer> {
@@ -65,21 +70,21 @@ export class ContentReader {
         return;
       case 'blob':
         return yield* this.#readBlob(source);
-      case 'layer': {
-        const inPass = await this.#passes.get(source.layer)?.take(source.entry);
-        yield* inPass ?? readLayerFile(await this.#openLayer(source.layer), source.entry);
-      }
+      case 'layer':
+        yield* this.#files.read(this.#fileOf(source));
     }
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#passes.values()].map((pass) => pass.close()));
+    await this.#files.close();
   }
 
-  #openLayer(layer: number): ReturnType<typeof openBlob> {
+  #fileOf({ layer, entry }: Extract<ContentSource, { kind: 'layer' }>): TarFile {
     const descriptor = this.opened.layers[layer];
     if (descriptor === undefined) throw new Error(`there is no layer ${layer}`);
-    return openBlob(this.content, descriptor.digest);
+    const tar = this.#layers.get(layer) ?? layerTar(this.content, descriptor.digest);
+    this.#layers.set(layer, tar);
+    return { tar, entry };
   }
 
   async #readKept(path: string): Promise<Buffer> {
@@ -109,38 +114,5 @@ export class ContentReader {
       this.#pack = { digest, bytes: await readBlob(this.content, digest, maxPackBytes) };
     }
     yield this.#pack.bytes.subarray(offsetBytes, offsetBytes + sizeBytes);
-  }
-}
-
-/** One pass over a layer, begun when the first of its files is asked for. */
-class LayerPass {
-  readonly #files = new Map<number, IndexEntry>();
-  #pass: AsyncGenerator<[IndexEntry, AsyncIterable<Buffer>]> | null = null;
-  #reachedBytes = -1;
-
-  constructor(
-    private readonly open: (layer: number) => ReturnType<typeof openBlob>,
-    private readonly layer: number,
-  ) {}
-
-  announce(entry: IndexEntry): void {
-    this.#files.set(entry.offsetBytes, entry);
-  }
-
-  /** The content of a file that the pass has not come to yet; null for others. */
-  async take({ offsetBytes }: IndexEntry): Promise<AsyncIterable<Buffer> | null> {
-    if (offsetBytes <= this.#reachedBytes || !this.#files.has(offsetBytes)) return null;
-    this.#pass ??= readLayerFiles(await this.open(this.layer), [...this.#files.values()]);
-    for (;;) {
-      const next = await this.#pass.next();
-      if (next.done) return null;
-      const [entry, content] = next.value;
-      this.#reachedBytes = entry.offsetBytes;
-      if (entry.offsetBytes === offsetBytes) return content;
-    }
-  }
-
-  async close(): Promise<void> {
-    await this.#pass?.return(undefined);
   }
 }

@@ -1,14 +1,16 @@
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import type { JobQueue } from '@entrepot/jobs';
-import { defaultTarLimits, LayerIndexWriter, summarizeLayer, TarReader } from '@entrepot/layers';
+import { defaultTarLimits, findSeekPoints, LayerIndexWriter, summarizeLayer, TarReader } from '@entrepot/layers';
 import { createHealth, createLogger, createMetrics } from '@entrepot/observability';
 import type { Digest } from '@entrepot/oci';
 import { buildImage, type ContentLab, deterministicBytes, openContentLab, pullImage } from '@entrepot/testing';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { analyseLayer } from '../analyse-layer.js';
 import { createArchiver } from '../archiver.js';
-import { type LayerReader, LayerUnreadableError } from '../layer-thread.js';
+import { type LayerReader, LayerUnreadableError, type SeekPointFinder } from '../layer-thread.js';
+
+const spacing = { packedBytes: 50_000, plainBytes: 1e9 };
 
 describe('questions about layers', () => {
   let lab: ContentLab;
@@ -31,6 +33,11 @@ describe('questions about layers', () => {
     close: async () => {},
   };
 
+  const finder: SeekPointFinder = {
+    find: async ({ storageKey }) => findSeekPoints(await lab.context.store.open(storageKey), spacing),
+    close: async () => {},
+  };
+
   /** Works the wish at once, as an archiver would soon. */
   const queue = {
     enqueueMany: async (_: unknown, payloads: { digest: Digest }[]) => {
@@ -44,7 +51,7 @@ describe('questions about layers', () => {
   beforeAll(async () => {
     lab = await openContentLab();
     app = await createArchiver({
-      ...{ content: lab.context, queue, layers: reader, urgentLayers: reader, logger },
+      ...{ content: lab.context, queue, layers: reader, urgentLayers: reader, seekPoints: finder, logger },
       ...{
         health: createHealth(),
         metrics: createMetrics('test'),

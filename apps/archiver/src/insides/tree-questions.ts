@@ -1,6 +1,14 @@
 import { Readable } from 'node:stream';
-import { compareTrees, type MergedTree, packTree, type TreeDifference, type TreeEntry } from '@entrepot/layers';
+import {
+  compareTrees,
+  type MergedTree,
+  packTree,
+  readTarFile,
+  type TreeDifference,
+  type TreeEntry,
+} from '@entrepot/layers';
 import type { Digest } from '@entrepot/oci';
+import { layerTar } from '../layer-tar.js';
 import type { LayerTrees } from '../layer-trees.js';
 
 /** An entry of a tree as it is answered; texts may hold lone surrogates for bytes that are no UTF-8. */
@@ -61,7 +69,7 @@ export async function openPath(
   const found = findEntry(tree, path, {});
   if (found.entry.type !== 'file') throw new PathError('NOT_A_FILE', path);
   if (found.entry.sizeBytes === 0) return { entry: answerOf(found), content: Readable.from([]) };
-  const content = await trees.openFile(layers[found.layer] as Digest, found.entry);
+  const content = readTarFile(layerTar(trees.content, layers[found.layer] as Digest), found.entry);
   return { entry: answerOf(found), content: Readable.from(content, { objectMode: false }) };
 }
 
@@ -75,7 +83,7 @@ export async function packPath(
   const found = findEntry(tree, path, { keepLast: true });
   const cut = found.path.length - found.name.length;
   const tar = packTree(tree.walk(found.path), {
-    openLayer: (layer) => trees.openLayer(layers[layer] as Digest),
+    layerAt: async (layer) => layerTar(trees.content, layers[layer] as Digest),
     nameOf: (entryPath) => (entryPath === '' ? '.' : entryPath.slice(cut)),
   });
   return { entry: answerOf(found), content: Readable.from(tar, { objectMode: false }) };

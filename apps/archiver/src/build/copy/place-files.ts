@@ -4,11 +4,11 @@ import {
   type MergedTree,
   parentPath,
   pathParts,
+  type TarFile,
   type TreeEntry,
   WritableTree,
 } from '@entrepot/layers';
 import { BuildError } from '../errors.js';
-import type { FileSource } from '../file-source.js';
 import type { CopySource } from './find-sources.js';
 import type { ArchiveFiles } from './read-archive.js';
 
@@ -28,15 +28,15 @@ export interface Owner {
 /** The layer that a COPY or ADD makes: what it changes on top of a tree, and where the contents come from. */
 export class NewLayer {
   readonly tree: WritableTree;
-  readonly #contents: FileSource[] = [];
+  readonly #contents: TarFile[] = [];
 
   constructor(below: MergedTree) {
     this.tree = new WritableTree(below);
   }
 
   /** Where the content is that an entry of the tree names. */
-  contentOf(key: string): FileSource {
-    return this.#contents[Number(key)] as FileSource;
+  contentOf(key: string): TarFile {
+    return this.#contents[Number(key)] as TarFile;
   }
 
   /** Copies a file, or what is in a directory, as a daemon does. @throws {BuildError} */
@@ -80,7 +80,7 @@ export class NewLayer {
     from: MergedTree,
     top: string,
     to: string,
-    sourceOf: (entry: TreeEntry) => FileSource,
+    sourceOf: (entry: TreeEntry) => TarFile,
     options: PlaceOptions,
   ): void {
     const names = new Map<number, string>();
@@ -100,7 +100,7 @@ export class NewLayer {
     for (const [path, mtimeMs] of directories) this.tree.setTime(path, mtimeMs);
   }
 
-  #put(path: string, entry: IndexEntry, source: FileSource, { owner, mode, nowMs }: PlaceOptions): void {
+  #put(path: string, entry: IndexEntry, source: TarFile, { owner, mode, nowMs }: PlaceOptions): void {
     if (/^\.wh\./.test(path.slice(path.lastIndexOf('/') + 1))) {
       throw new BuildError(400, `/${path}: a layer cannot hold a file whose name begins with .wh.`);
     }

@@ -11,18 +11,20 @@ import {
   indexEntry,
   isRootName,
   MergedTree,
+  readTarFile,
   sniffCompression,
+  streamedTar,
+  type TarFile,
   TarReader,
   type TreeEntry,
   withinLimits,
 } from '@entrepot/layers';
 import { BuildError } from '../errors.js';
-import { type FileArchive, type FileSource, readFile } from '../file-source.js';
 
 /** What is in an archive that ADD unpacks. */
 export interface ArchiveFiles {
   tree: MergedTree;
-  sourceOf(found: TreeEntry): FileSource;
+  sourceOf(found: TreeEntry): TarFile;
 }
 
 const limits = { ...defaultTarLimits, maxEntries: 1_000_000 };
@@ -32,7 +34,7 @@ const limits = { ...defaultTarLimits, maxEntries: 1_000_000 };
  *
  * @throws {BuildError} packed by bzip2 or xz, or broken
  */
-export async function readArchive(file: FileSource): Promise<ArchiveFiles | null> {
+export async function readArchive(file: TarFile): Promise<ArchiveFiles | null> {
   const compression = sniffCompression(await head(file, compressionMagicBytes));
   if (compression === 'bzip2' || compression === 'xz') {
     throw new BuildError(
@@ -40,13 +42,11 @@ export async function readArchive(file: FileSource): Promise<ArchiveFiles | null
       `cannot unpack ${file.entry.path}: ${compression} is not supported, only gzip and zstd are`,
     );
   }
-  const archive: FileArchive = {
-    isPlain: false,
-    open: async () => Readable.from(readFile(file), { objectMode: false }),
-  };
+  const open = (): Readable => Readable.from(readTarFile(file.tar, file.entry), { objectMode: false });
+  const tar = streamedTar(async () => open());
   const entries: IndexEntry[] = [];
   try {
-    await readEntries(await archive.open(), entries);
+    await readEntries(open(), entries);
   } catch (error) {
     const cause = asCorruptStream(error);
     const isBroken = cause instanceof InvalidTarError || cause instanceof CorruptStreamError;
@@ -55,13 +55,13 @@ export async function readArchive(file: FileSource): Promise<ArchiveFiles | null
     throw cause;
   }
   if (entries.length === 0) return null;
-  return { tree: await MergedTree.of([entries]), sourceOf: ({ entry }) => ({ archive, entry }) };
+  return { tree: await MergedTree.of([entries]), sourceOf: ({ entry }) => ({ tar, entry }) };
 }
 
-async function head(file: FileSource, bytes: number): Promise<Buffer> {
+async function head(file: TarFile, bytes: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let total = 0;
-  for await (const chunk of readFile(file)) {
+  for await (const chunk of readTarFile(file.tar, file.entry)) {
     chunks.push(chunk);
     total += chunk.length;
     if (total >= bytes) break;

@@ -1,0 +1,70 @@
+import { ByteSource } from './byte-source.js';
+import { InvalidTarError } from './errors.js';
+import type { IndexEntry } from './index-entry.js';
+import { expandSparse } from './sparse.js';
+import type { StoredTar } from './stored-tar.js';
+
+/** Up to so many bytes are read in vain rather than beginning elsewhere. */
+const maxGapBytes = 4 * 1024 * 1024;
+
+/**
+ * The content of files of one stored tar, in the order of the tar, in one pass that leaves out what it can and ends with
+ * the last of them. A content may be left unread.
+ *
+ * @throws {InvalidTarError} the tar ends before a file does: index and tar do not belong together
+ * @throws {CorruptStreamError} it does not unpack
+ */
+export async function* readTarFiles(
+  tar: StoredTar,
+  files: Iterable<IndexEntry>,
+): AsyncGenerator<[IndexEntry, AsyncIterable<Buffer>]> {
+  const inOrder = [...files].sort((a, b) => a.offsetBytes - b.offsetBytes);
+  const last = inOrder.at(-1);
+  const end = last === undefined ? 0 : last.offsetBytes + last.storedBytes;
+  let place: Place | null = null;
+  try {
+    for (const entry of inOrder) {
+      place = await goTo(tar, place, entry.offsetBytes, end);
+      if (!(await place.source.skip(entry.offsetBytes - offsetOf(place)))) throw new InvalidTarError('cut', entry.path);
+      yield [entry, contentOf(entry, bodyOf(entry, place))];
+    }
+  } finally {
+    await place?.source.close();
+  }
+}
+
+/** The content of one file; reads no more of the tar than it must. */
+export async function* readTarFile(tar: StoredTar, file: IndexEntry): AsyncGenerator<Buffer> {
+  for await (const [, content] of readTarFiles(tar, [file])) yield* content;
+}
+
+/** A stream of plain bytes that began somewhere. */
+interface Place {
+  source: ByteSource;
+  start: number;
+}
+
+const offsetOf = ({ source, start }: Place): number => start + source.offset;
+
+async function goTo(tar: StoredTar, place: Place | null, offsetBytes: number, end: number): Promise<Place> {
+  if (place !== null && offsetBytes - offsetOf(place) <= maxGapBytes) return place;
+  const start = await tar.startBefore(offsetBytes);
+  if (place !== null && start - offsetOf(place) <= maxGapBytes) return place;
+  await place?.source.close();
+  return { source: new ByteSource(tar.read(start, end)), start };
+}
+
+function contentOf(entry: IndexEntry, body: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
+  if (entry.sparse === null) return body;
+  const { pax, old } = entry.sparse;
+  return expandSparse({ name: entry.path, pax, oldSparse: old, sizeBytes: entry.storedBytes }, body);
+}
+
+async function* bodyOf(entry: IndexEntry, place: Place): AsyncGenerator<Buffer> {
+  const end = entry.offsetBytes + entry.storedBytes;
+  while (offsetOf(place) < end) {
+    const piece = await place.source.take(end - offsetOf(place));
+    if (piece === null) throw new InvalidTarError('cut', entry.path);
+    yield piece;
+  }
+}
