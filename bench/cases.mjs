@@ -127,7 +127,7 @@ export async function emptyEntrepot(entrepot) {
 }
 
 /** Layers are read some seconds after a pull; that is no part of the next one. */
-async function settle({ pid }) {
+export async function settle({ pid }) {
   for (let i = 0; i < 120; i += 1) {
     const pids = processTree(pid).map((p) => p.pid);
     const before = cpuSeconds(pids);

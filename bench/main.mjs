@@ -6,13 +6,22 @@ import { parseArgs } from 'node:util';
 import { root } from '../scripts/workspace.mjs';
 import { firstByte, listLatency } from './api.mjs';
 import { fairStory, overheadStory, planStory, sharingStory } from './batches.mjs';
-import { batchCases, emptyEntrepot, listCases, loadCases, pullCases, saveCases, withServices } from './cases.mjs';
+import {
+  batchCases,
+  emptyEntrepot,
+  listCases,
+  loadCases,
+  pullCases,
+  saveCases,
+  settle,
+  withServices,
+} from './cases.mjs';
 import { commitCases, diffCases } from './containers.mjs';
 import { startCounter } from './counter.mjs';
 import { makeImages, pushImage, pushLargeLayer } from './images.mjs';
 import { analysisCases, readingCases } from './inside-cases.mjs';
 import { interleave, peakLine, storedBytes, timed } from './measure.mjs';
-import { findTool, startDockerd, startEntrepot, startMinio, startRedis, startRegistry } from './peers.mjs';
+import { findTool, sleep, startDockerd, startEntrepot, startMinio, startRedis, startRegistry } from './peers.mjs';
 import { printGroup, writeReport } from './report.mjs';
 import { loadSeed } from './seed.mjs';
 
@@ -163,6 +172,10 @@ async function inside(at) {
   });
   const { cat, waste } = readingCases(at, made);
   group('Last file of the largest layer', await interleave(cat, rounds, say), { 'gunzip of the layer': 1.1 });
+  say('waiting for seek points');
+  await sleep(15_000);
+  await settle(at.entrepot);
+  group('Last file, with seek points', await interleave(cat, rounds, say), { 'gunzip of the layer': 0.2 });
   group('Waste report', await interleave(waste, rounds, say), {});
 }
 
