@@ -1,5 +1,5 @@
 import {
-  finishPull,
+  finishPulls,
   listUnwantedFetches,
   lockFetchesOf,
   lockPulls,
@@ -34,8 +34,7 @@ export async function endPulls(
   const fetches = await lockFetchesOf(tx, pullIds);
   // Ended by statements that begin after this one, so that they see every lease somebody gave the pull before.
   await lockPulls(tx, pullIds);
-  const ended: string[] = [];
-  for (const pullId of [...pullIds].sort()) if (await finishPull(tx, pullId, end)) ended.push(pullId);
+  const ended = await finishPulls(tx, pullIds, end);
   const unwanted = await listUnwantedFetches(tx, fetches);
   await notify(tx, unwanted.map(fetchCancelTopic));
   return ended;

@@ -1,6 +1,6 @@
 import {
   findPull,
-  finishPull,
+  finishPulls,
   listPlannedBlobs,
   listPlannedManifests,
   lockPull,
@@ -82,6 +82,6 @@ async function publishLocked(tx: Tx, pullId: string, image: PublishedImage | nul
   if (image === null) return null;
   const [result] = await publishImages(tx, [image], { action: 'pull', pullId });
   const outcome = result?.changed ? 'downloaded' : 'up-to-date';
-  await finishPull(tx, pullId, { state: 'done', outcome });
+  await finishPulls(tx, [pullId], { state: 'done', outcome });
   return { state: 'done', outcome, layers };
 }

@@ -5,20 +5,22 @@ import {
   delayPull,
   deleteWatcher,
   findPull as findPullRow,
-  finishPull,
+  finishPulls,
+  type GrantedWish,
   insertEvents,
   insertPlan,
-  insertPull,
+  insertPulls,
   insertWatcher,
-  joinPull,
+  joinPulls,
   listMissingBlobs,
   lockFetchesOf,
   lockPull,
   type PlannedManifest,
   type PullFailure,
   type PullKind,
-  type PullRequest,
   type PullRow,
+  type PullTerms,
+  type PullWish,
   renewWatcher as renewWatcherRow,
   type Tx,
 } from '@entrepot/database';
@@ -65,9 +67,8 @@ export async function startPull(
   context: ContentContext,
   pull: NewPull,
 ): Promise<{ pullId: string; watcherId: string; created: boolean }> {
-  const request: PullRequest = {
-    reference: pull.reference,
-    platform: pull.platform,
+  const { reference, platform } = pull;
+  const terms: PullTerms = {
     kind: pull.kind,
     credential: pull.credential?.sealed ?? null,
     credentialKey: pull.credential?.fingerprint ?? '',
@@ -75,7 +76,8 @@ export async function startPull(
   };
   const watcherId = randomUUID();
   return await context.database.transaction(async (tx) => {
-    const { pullId, created } = await insertOrJoin(tx, request);
+    const [granted] = await insertOrJoin(tx, [{ reference, platform }], terms);
+    const { pullId, created } = granted as GrantedPull;
     if (pull.skipsSignatures) {
       await insertEvents(tx, [{ ...skipEvent, actorId: pull.reference, attributes: { pull: pullId } }]);
     }
@@ -86,14 +88,28 @@ export async function startPull(
   });
 }
 
-/** The pull found unfinished may end before it is locked; then the next round makes a new one. */
-export async function insertOrJoin(tx: Tx, request: PullRequest): Promise<{ pullId: string; created: boolean }> {
+/** A wish, the pull that grants it, and whether it was made for it. */
+export interface GrantedPull extends GrantedWish {
+  created: boolean;
+}
+
+/** Each wish is named once. A pull found unfinished may end before it is locked; then the next round makes a new one. */
+export async function insertOrJoin(tx: Tx, wishes: readonly PullWish[], terms: PullTerms): Promise<GrantedPull[]> {
+  const granted = new Map<string, GrantedPull>();
   for (;;) {
-    const inserted = await insertPull(tx, request);
-    if (inserted !== null) return { pullId: inserted, created: true };
-    const joined = await joinPull(tx, request);
-    if (joined !== null) return { pullId: joined, created: false };
+    const open = wishes.filter((wish) => !granted.has(wishKey(wish)));
+    if (open.length === 0) return [...granted.values()];
+    const made = await insertPulls(tx, open, terms);
+    for (const pull of made) granted.set(wishKey(pull), { ...pull, created: true });
+    const others = open.filter((wish) => !granted.has(wishKey(wish)));
+    const joined = others.length === 0 ? [] : await joinPulls(tx, others, terms);
+    for (const pull of joined) granted.set(wishKey(pull), { ...pull, created: false });
   }
+}
+
+/** The same for two wishes of one thing. */
+export function wishKey({ reference, platform }: PullWish): string {
+  return `${reference} ${platform ?? ''}`;
 }
 
 /** The pull as it stands. @throws {PullEndedError} there is none */
@@ -191,7 +207,7 @@ export async function parkPull(
     if (pull?.state !== 'queued') return { ended: true };
     await addPullEvents(tx, [pullId], wait.line);
     if (waitsTooLong(pull, waitMs)) {
-      await finishPull(tx, pullId, { state: 'failed', error: wait.error });
+      await finishPulls(tx, [pullId], { state: 'failed', error: wait.error });
       return { ended: true };
     }
     await delayPull(tx, pullId, waitMs, wait.failed ? 1 : 0);

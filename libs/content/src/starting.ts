@@ -4,14 +4,14 @@ import {
   finishBatches,
   listBacklog,
   saveVirtualTimes,
-  startItem,
+  startItems,
   type Tx,
   tryLockBacklog,
 } from '@entrepot/database';
 import type { ContentContext } from './context.js';
 import { endPulls } from './end-pull.js';
-import { chooseItems } from './fair-queue.js';
-import { insertOrJoin } from './pulling.js';
+import { type Choice, chooseItems } from './fair-queue.js';
+import { insertOrJoin, wishKey } from './pulling.js';
 
 /** A puller that said nothing for so long does not count. */
 export const workerSilentMs = 15_000;
@@ -40,24 +40,28 @@ export async function startBatchItems(
     const { items, ownerTimes, batchTimes } = chooseItems(backlog, { transfers: room, byHost: new Map(hostRoom) });
     const served = new Set(items.map(({ batchId }) => batchId));
     await saveVirtualTimes(tx, { owners: ownerTimes, batches: batchTimes, served });
-    const started: string[] = [];
-    for (const item of items) {
-      const pullId = await startOne(tx, item);
-      if (pullId !== null) started.push(pullId);
-    }
-    return started;
+    return await startPulls(tx, items);
   });
 }
 
-/** Null when there is nothing to resolve: the item was stopped meanwhile, or somebody pulls the same already. */
-async function startOne(
-  tx: Tx,
-  item: { batchId: string; position: number; reference: string; platform: string | null },
-): Promise<string | null> {
-  const { reference, platform } = item;
-  const request = { reference, platform, kind: 'batch' as const, credential: null, credentialKey: '' };
-  const { pullId, created } = await insertOrJoin(tx, request);
-  if (await startItem(tx, { ...item, pullId })) return created ? pullId : null;
-  if (created) await endPulls(tx, [pullId], { state: 'cancelled' });
-  return null;
+const terms = { kind: 'batch', credential: null, credentialKey: '', skipsSignatures: false } as const;
+
+/** The pulls that are to be resolved, in the order of their items; somebody may pull the same already. */
+async function startPulls(tx: Tx, items: readonly Choice['items'][number][]): Promise<string[]> {
+  if (items.length === 0) return [];
+  const wishes = new Map(items.map((item) => [wishKey(item), item]));
+  const pulls = new Map((await insertOrJoin(tx, [...wishes.values()], terms)).map((pull) => [wishKey(pull), pull]));
+  const granted = items.flatMap((item) => {
+    const pull = pulls.get(wishKey(item));
+    return pull ? [{ ...pull, batchId: item.batchId, position: item.position }] : [];
+  });
+  const started = await startItems(tx, granted);
+  const made = [...new Set(granted.filter(({ created }) => created).map(({ pullId }) => pullId))];
+  // The item was stopped meanwhile.
+  await endPulls(
+    tx,
+    made.filter((pullId) => !started.has(pullId)),
+    { state: 'cancelled' },
+  );
+  return made.filter((pullId) => started.has(pullId));
 }

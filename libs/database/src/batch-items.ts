@@ -162,15 +162,26 @@ export async function delayItems(
      where batch_id = ${batchId}::uuid and host = ${delay.host} and state = 'queued'`;
 }
 
-/** Ties a planned item to its pull. False when it is not planned any more. */
-export async function startItem(tx: Tx, item: { batchId: string; position: number; pullId: string }): Promise<boolean> {
-  const rows = await tx.$queryRaw<unknown[]>`
-    update batch_item i set state = 'running', pull_id = ${item.pullId}::uuid, reason = null
-      from batch b
-     where b.id = ${item.batchId}::uuid and b.state = 'running' and not b.paused
-       and i.batch_id = b.id and i.position = ${item.position} and i.state = 'planned'
-    returning pg_notify('entrepot', 'batch:' || b.id)::text`;
-  return rows.length === 1;
+/** An item that a pull stands for. */
+export interface StartedItem {
+  batchId: string;
+  position: number;
+  pullId: string;
+}
+
+/** Ties planned items to their pulls. Returns the pulls of those that were still planned, in batches that run. */
+export async function startItems(tx: Tx, items: readonly StartedItem[]): Promise<Set<string>> {
+  const rows = await tx.$queryRaw<{ pullId: string }[]>`
+    with started as (
+      update batch_item i set state = 'running', pull_id = s.pull_id, reason = null
+        from unnest(${items.map((item) => item.batchId)}::uuid[], ${items.map((item) => item.position)}::int[],
+                    ${items.map((item) => item.pullId)}::uuid[]) as s (batch_id, position, pull_id), batch b
+       where b.id = s.batch_id and b.state = 'running' and not b.paused
+         and i.batch_id = b.id and i.position = s.position and i.state = 'planned'
+      returning i.batch_id, i.pull_id),
+    told as (select pg_notify('entrepot', 'batch:' || batch_id) from (select distinct batch_id from started) b)
+    select pull_id::text as "pullId" from started where (select count(*) from told) > 0`;
+  return new Set(rows.map(({ pullId }) => pullId));
 }
 
 /** The pulls that items of a batch run by; all of them, or of some positions. */

@@ -68,7 +68,7 @@ export {
   retryItems,
   saveItemPlans,
   setItemPriority,
-  startItem,
+  startItems,
   stopItems,
 } from './batch-items.js';
 export {
@@ -281,9 +281,10 @@ export {
   delayPull,
   deleteFinishedPulls,
   findPull,
-  finishPull,
-  insertPull,
-  joinPull,
+  finishPulls,
+  type GrantedWish,
+  insertPulls,
+  joinPulls,
   leaseForWaitingPulls,
   leaveToWatchers,
   listDuePulls,
@@ -292,9 +293,10 @@ export {
   type PullFailure,
   type PullKind,
   type PullOutcome,
-  type PullRequest,
   type PullRow,
   type PullState,
+  type PullTerms,
+  type PullWish,
   sendPullBack,
 } from './pulls.js';
 export {

@@ -41,39 +41,54 @@ export interface PullRow {
   ageMs: number;
 }
 
-export interface PullRequest {
+/** What is asked for. */
+export interface PullWish {
   reference: string;
   platform: string | null;
+}
+
+/** For whom, and with which rights. */
+export interface PullTerms {
   kind: PullKind;
   credential: Uint8Array | null;
   /** '' without a credential. */
   credentialKey: string;
-  /** Default false. */
-  skipsSignatures?: boolean;
+  skipsSignatures: boolean;
+}
+
+/** A wish and the pull that grants it. */
+export interface GrantedWish extends PullWish {
+  pullId: string;
 }
 
 const active = Prisma.sql`state in ('queued', 'fetching', 'publishing')`;
 
-/** Null when an unfinished pull of the same thing exists. */
-export async function insertPull(tx: Tx, request: PullRequest): Promise<string | null> {
-  const [row] = await tx.$queryRaw<{ id: string }[]>`
+/** Makes pulls; those of which an unfinished one exists are left out. Each wish is named once. */
+export async function insertPulls(tx: Tx, wishes: readonly PullWish[], terms: PullTerms): Promise<GrantedWish[]> {
+  return await tx.$queryRaw<GrantedWish[]>`
     insert into pull (reference, platform, kind, credential, credential_key, skips_signatures)
-    values (${request.reference}, ${request.platform}, ${request.kind}, ${request.credential}::bytea,
-            ${request.credentialKey}, ${request.skipsSignatures ?? false})
+      select w.reference, w.platform, ${terms.kind}, ${terms.credential}::bytea, ${terms.credentialKey}, ${terms.skipsSignatures}
+        from ${wishRows(wishes)} order by w.reference, w.platform
     on conflict (reference, coalesce(platform, ''), credential_key, skips_signatures) where ${active} do nothing
-    returning id::text`;
-  return row?.id ?? null;
+    returning id::text as "pullId", reference, platform`;
 }
 
-/** Locks the unfinished pull of the same thing; a batch makes it its own. Null when it ended meanwhile. */
-export async function joinPull(tx: Tx, request: PullRequest): Promise<string | null> {
-  const [row] = await tx.$queryRaw<{ id: string }[]>`
-    update pull set kind = case when ${request.kind} = 'batch' then 'batch' else kind end
-     where reference = ${request.reference} and coalesce(platform, '') = ${request.platform ?? ''}
-       and credential_key = ${request.credentialKey} and skips_signatures = ${request.skipsSignatures ?? false}
-       and ${active}
-    returning id::text`;
-  return row?.id ?? null;
+/** Locks the unfinished pulls of the same things; a batch makes them its own. Those that ended meanwhile are left out. */
+export async function joinPulls(tx: Tx, wishes: readonly PullWish[], terms: PullTerms): Promise<GrantedWish[]> {
+  return await tx.$queryRaw<GrantedWish[]>`
+    update pull set kind = case when ${terms.kind} = 'batch' then 'batch' else kind end
+     where ${active} and id in (
+       select p.id from ${wishRows(wishes)} join pull p
+           on p.reference = w.reference and coalesce(p.platform, '') = coalesce(w.platform, '')
+        where p.credential_key = ${terms.credentialKey} and p.skips_signatures = ${terms.skipsSignatures}
+          and p.state in ('queued', 'fetching', 'publishing')
+        order by p.id for no key update of p)
+    returning id::text as "pullId", reference, platform`;
+}
+
+function wishRows(wishes: readonly PullWish[]): Prisma.Sql {
+  return Prisma.sql`unnest(${wishes.map((wish) => wish.reference)}::text[],
+                           ${wishes.map((wish) => wish.platform)}::text[]) as w (reference, platform)`;
 }
 
 export async function findPull(tx: Tx, pullId: string): Promise<PullRow | null> {
@@ -140,27 +155,26 @@ export async function sendPullBack(tx: Tx, pullId: string): Promise<void> {
 }
 
 /**
- * Ends a pull: its credential, its leases and its manifests go, and everybody who watches is told. False when it had
+ * Ends pulls: their credentials, leases and manifests go, and everybody who watches is told. Returns those that had not
  * ended already.
  */
-export async function finishPull(
+export async function finishPulls(
   tx: Tx,
-  pullId: string,
+  pullIds: readonly string[],
   end: { state: 'done' | 'failed' | 'cancelled'; outcome?: PullOutcome; error?: PullFailure },
-): Promise<boolean> {
+): Promise<string[]> {
   const error = end.error === undefined ? null : jsonbText(end.error);
-  const [row] = await tx.$queryRaw<{ ended: number }[]>`
+  const rows = await tx.$queryRaw<{ id: string }[]>`
     with ended as (
       update pull set state = ${end.state}, outcome = ${end.outcome ?? null}, error = ${error}::jsonb,
              credential = null, finished_at = now()
-       where id = ${pullId}::uuid and ${active}
+       where id = any(${[...pullIds]}::uuid[]) and ${active}
       returning id),
     manifests as (delete from pull_manifest m using ended where m.pull_id = ended.id),
-    leases as (delete from blob_lease l using ended where l.owner = 'pull:' || ended.id),
-    told as (
-      select pg_notify('entrepot', 'pull:' || id)::text, pg_notify('entrepot', 'pull-end:' || id)::text from ended)
-    select count(*)::int as ended from told`;
-  return row?.ended === 1;
+    leases as (delete from blob_lease l using ended where l.owner = 'pull:' || ended.id)
+    select id::text, pg_notify('entrepot', 'pull:' || id)::text, pg_notify('entrepot', 'pull-end:' || id)::text
+      from ended order by id`;
+  return rows.map(({ id }) => id);
 }
 
 /** A queued pull is not looked at for a while. False when it is not queued any more. */
