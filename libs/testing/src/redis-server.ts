@@ -12,8 +12,8 @@ export interface RedisServer {
   readonly url: string;
   /** Kills it without warning; what it has acknowledged stays on disk. Not for a server that was only named. */
   crash(): Promise<void>;
-  /** Starts it again after `crash`, on the same port and files. */
-  start(): Promise<void>;
+  /** Starts it again after `crash`, on the same port and files; `empty` without them, as after the loss of its disk. */
+  start(options?: { empty: boolean }): Promise<void>;
   /** Ends it and removes its files. Idempotent. */
   stop(): Promise<void>;
 }
@@ -56,7 +56,8 @@ class LocalRedis implements RedisServer {
     this.url = `redis://127.0.0.1:${port}`;
   }
 
-  async start(): Promise<void> {
+  async start({ empty }: { empty: boolean } = { empty: false }): Promise<void> {
+    if (empty) await rm(join(this.folder, 'appendonlydir'), { recursive: true, force: true });
     this.#process = spawnRedis(this.folder, this.port);
     await answers(this.port, this.#process);
   }
