@@ -54,50 +54,36 @@ export interface EventFilter {
   caller?: string;
 }
 
-/** Events in their order: after one, or of the last `limit` those since a moment. */
-export async function listEvents(
-  tx: Tx,
-  options: EventFilter & { afterId?: number; limit: number },
-): Promise<EventRow[]> {
-  const last = await selectEvents(tx, options, Prisma.sql`id > ${options.afterId ?? 0}::bigint`);
-  return last.reverse();
+/** The last events that are wanted, in their order. */
+export async function listEvents(tx: Tx, options: EventFilter & { limit: number }): Promise<EventRow[]> {
+  return (await pageEvents(tx, options)).reverse();
 }
 
 /** Events before one, newest first. */
 export async function pageEvents(
   tx: Tx,
-  options: EventFilter & { beforeId?: number; limit: number },
-): Promise<EventRow[]> {
-  const { beforeId } = options;
-  return await selectEvents(
-    tx,
-    options,
-    beforeId === undefined ? Prisma.sql`true` : Prisma.sql`id < ${beforeId}::bigint`,
-  );
-}
-
-async function selectEvents(
-  tx: Tx,
-  { since, until, types = [], actions = [], actorId, caller, limit }: EventFilter & { limit: number },
-  place: Prisma.Sql,
+  { beforeId, limit, ...filter }: EventFilter & { beforeId?: number; limit: number },
 ): Promise<EventRow[]> {
   return await tx.$queryRaw<EventRow[]>`
-    select id::float8 as id, at, (extract(epoch from at) * 1000000)::bigint::text || '000' as "atNano",
-           type, action, actor_id as "actorId", attributes, caller, change
-      from event
-     where ${place} and at >= coalesce(${since ?? null}::timestamptz, '-infinity')
-       and at <= coalesce(${until ?? null}::timestamptz, 'infinity')
-       and (${types.length === 0} or type = any(${[...types]}::text[]))
-       and (${actions.length === 0} or action = any(${[...actions]}::text[]))
-       and (${actorId ?? null}::text is null or actor_id = ${actorId ?? null})
-       and (${caller ?? null}::text is null or caller = ${caller ?? null})
+    select ${eventColumns} from event
+     where (${beforeId === undefined} or id < ${beforeId ?? 0}::bigint) and ${matching(filter)}
      order by event.id desc limit ${limit}`;
 }
 
-/** The number of the last event, 0 when nothing has happened yet. */
-export async function lastEventId(tx: Tx): Promise<number> {
-  const [row] = await tx.$queryRaw<{ id: number }[]>`select coalesce(max(id), 0)::float8 as id from event`;
-  return row?.id ?? 0;
+/** An event as it is read. */
+export const eventColumns = Prisma.sql`
+  id::float8 as id, at, (extract(epoch from at) * 1000000)::bigint::text || '000' as "atNano",
+  type, action, actor_id as "actorId", attributes, caller, change`;
+
+/** Whether an event is wanted. */
+export function matching({ since, until, types = [], actions = [], actorId, caller }: EventFilter): Prisma.Sql {
+  return Prisma.sql`
+    at >= coalesce(${since ?? null}::timestamptz, '-infinity')
+    and at <= coalesce(${until ?? null}::timestamptz, 'infinity')
+    and (${types.length === 0} or type = any(${[...types]}::text[]))
+    and (${actions.length === 0} or action = any(${[...actions]}::text[]))
+    and (${actorId ?? null}::text is null or actor_id = ${actorId ?? null})
+    and (${caller ?? null}::text is null or caller = ${caller ?? null})`;
 }
 
 /** Forgets old events. Returns how many. */

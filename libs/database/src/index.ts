@@ -165,6 +165,7 @@ export { type DiskUsage, measureCollectable, measureDiskUsage, measureSharedByte
 export { type EconomicsKey, listStoredBytes, measureUsedBytes, type StoredBytes } from './economics.js';
 export { type EmbeddedPostgres, type EmbeddedPostgresOptions, startEmbeddedPostgres } from './embedded-postgres.js';
 export { EmbeddedPostgresError } from './embedded-postgres-error.js';
+export { currentSnapshot, type EventPlace, emptySnapshot, isSnapshot, readEvents } from './event-windows.js';
 export {
   deleteOldEvents,
   dockerEventTypes,
@@ -172,7 +173,6 @@ export {
   type EventFilter,
   type EventRow,
   insertEvents,
-  lastEventId,
   listEvents,
   type NewEvent,
   pageEvents,

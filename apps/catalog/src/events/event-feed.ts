@@ -1,31 +1,41 @@
-import { type Database, type EventFilter, type EventRow, lastEventId, listEvents } from '@entrepot/database';
+import {
+  currentSnapshot,
+  type Database,
+  type EventFilter,
+  type EventPlace,
+  type EventRow,
+  emptySnapshot,
+  readEvents,
+} from '@entrepot/database';
 
 /** Which events are wanted: those since a moment, else only new ones; until another one, else for ever. */
 export interface EventSpan extends EventFilter {
-  /** Events after this one come first, whatever `since` says. */
-  afterId?: number;
+  /** Goes on from there, whatever `since` says. */
+  from?: EventPlace;
   /** Ends it at once. */
   signal: AbortSignal;
 }
 
-const pageSize = 10_000;
-const lookAnywayMs = 15_000;
-/** A transaction may commit this long after it took an event's number. */
-const lateMs = 90_000;
+/** An event, and where whoever has seen it is. */
+export type FedEvent = EventRow & { place: EventPlace };
 
-/** Events in the order of their numbers, as they come. */
+const pageSize = 1_000;
+const lookAnywayMs = 15_000;
+
+/** Events as they come, each once, whatever the order in which their transactions end. */
 export async function* followEvents(
   database: Database,
-  { afterId, signal, ...filter }: EventSpan,
-): AsyncGenerator<EventRow> {
+  { from, signal, ...filter }: EventSpan,
+): AsyncGenerator<FedEvent> {
   const { since, until } = filter;
   const watch = database.signals.watch('event');
-  const cursor = new EventCursor(afterId ?? (since === undefined ? await lastEventId(database.prisma) : 0));
+  let place = from ?? (await start(database, since));
   try {
+    yield* readWindow(database, filter, place);
     while (!signal.aborted) {
       const isOver = until !== undefined && until.getTime() <= Date.now();
-      const rows = await listEvents(database.prisma, { ...filter, afterId: cursor.afterId, limit: pageSize });
-      yield* cursor.takeNew(rows);
+      place = { seen: place.window, window: await currentSnapshot(database.prisma), id: 0 };
+      yield* readWindow(database, filter, place);
       if (isOver) return;
       const leftMs = until === undefined ? lookAnywayMs : until.getTime() - Date.now();
       await watch.wait({ timeoutMs: Math.min(lookAnywayMs, Math.max(leftMs, 0)), signal });
@@ -35,22 +45,17 @@ export async function* followEvents(
   }
 }
 
-/**
- * Numbers are given out in order but committed in any: a lower one may appear after a higher one. So the cursor stays
- * behind for a while and remembers what it has given out.
- */
-class EventCursor {
-  readonly #given = new Set<number>();
+async function start({ prisma }: Database, since: Date | undefined): Promise<EventPlace> {
+  const seen = since === undefined ? await currentSnapshot(prisma) : emptySnapshot;
+  return { seen, window: seen, id: 0 };
+}
 
-  constructor(public afterId: number) {}
-
-  takeNew(rows: readonly EventRow[]): EventRow[] {
-    const fresh = rows.filter(({ id }) => !this.#given.has(id));
-    for (const { id } of fresh) this.#given.add(id);
-    const settled = Date.now() - lateMs;
-    const last = rows.findLast(({ at }) => at.getTime() < settled);
-    if (last !== undefined) this.afterId = last.id;
-    for (const id of this.#given) if (id <= this.afterId) this.#given.delete(id);
-    return fresh;
+async function* readWindow(database: Database, filter: EventFilter, from: EventPlace): AsyncGenerator<FedEvent> {
+  if (from.seen === from.window) return;
+  for (let { id } = from, rows = pageSize; rows === pageSize; ) {
+    const page = await readEvents(database.prisma, { ...filter, ...from, id, limit: pageSize });
+    for (const row of page) yield { ...row, place: { ...from, id: row.id } };
+    rows = page.length;
+    id = page.at(-1)?.id ?? id;
   }
 }

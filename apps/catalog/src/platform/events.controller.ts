@@ -2,12 +2,14 @@ import { type Database, type EventFilter, type EventRow, pageEvents } from '@ent
 import { type EndpointOutput, followEvents, listEvents } from '@entrepot/platform-api';
 import { Controller, Inject } from '@nestjs/common';
 import { z } from 'zod';
-import { followEvents as follow } from '../events/event-feed.js';
+import { type FedEvent, followEvents as follow } from '../events/event-feed.js';
+import { encodePlace, readPlace } from '../events/event-place.js';
 import { DATABASE } from '../providers.js';
 import type { Call } from './call.js';
 import { decodeCursor, pageFrom } from './cursor.js';
 import { lastEventId, type StreamEvent } from './event-stream.js';
 import { type Answer, Handles } from './handles.js';
+import { PlatformError } from './platform-error.js';
 
 type EventJson = EndpointOutput<typeof followEvents>;
 
@@ -27,13 +29,21 @@ export class PlatformEventsController {
   @Handles(followEvents)
   async follow({ query, request, signal }: Call<typeof followEvents>): Promise<Answer<typeof followEvents>> {
     const last = lastEventId(request);
-    const afterId = last === undefined || !/^\d{1,15}$/.test(last) ? undefined : Number(last);
-    return this.#stream(follow(this.database, { ...filterOf(query), afterId, signal }));
+    const from = last === undefined ? undefined : await readPlace(this.database, last);
+    if (from === null) throw badPlace();
+    return this.#stream(follow(this.database, { ...filterOf(query), from, signal }));
   }
 
-  async *#stream(rows: AsyncIterable<EventRow>): AsyncGenerator<StreamEvent<EventJson>> {
-    for await (const row of rows) yield { id: String(row.id), event: row.type, data: eventJson(row) };
+  async *#stream(events: AsyncIterable<FedEvent>): AsyncGenerator<StreamEvent<EventJson>> {
+    for await (const event of events) yield { id: encodePlace(event.place), event: event.type, data: eventJson(event) };
   }
+}
+
+function badPlace(): PlatformError {
+  const message = 'expected the id of an event of this stream, or the number of an event';
+  return new PlatformError(400, 'INVALID_REQUEST', `header Last-Event-ID: ${message}`, {
+    errors: [{ in: 'header', field: 'Last-Event-ID', message }],
+  });
 }
 
 function filterOf(query: Call<typeof listEvents>['query'] | Call<typeof followEvents>['query']): EventFilter {
