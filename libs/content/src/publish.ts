@@ -44,7 +44,8 @@ export interface PublishOptions {
 /** What an image became. */
 export interface PublishResult {
   imageId: Digest;
-  tags: MovedTag[];
+  /** What its tags were before, by `repository:tag`. */
+  tags: ReadonlyMap<string, MovedTag>;
   /** A tag is new or shows another image, or the digest is new in its repository. */
   changed: boolean;
 }
@@ -71,10 +72,10 @@ export async function publishImages(
   const results: PublishResult[] = [];
   for (const [index, image] of images.entries()) {
     const imageId = imageIds[index] as Digest;
-    const tags = moved.filter((tag) => image.names.some((name) => isNameOf(name, tag)));
+    const tags = tagsOf(image, moved);
     const newLinks = await linkRepositories(tx, image, imageId, repositories);
     const isNewByDigest = image.names.some(({ tag }) => tag === undefined) && newLinks > 0;
-    const changed = isNewByDigest || tags.some(({ previousImageId }) => previousImageId !== imageId);
+    const changed = isNewByDigest || [...tags.values()].some(({ previousImageId }) => previousImageId !== imageId);
     results.push({ imageId, tags, changed });
   }
   await insertEvents(
@@ -102,7 +103,7 @@ async function moveTags(
   imageIds: readonly Digest[],
   repositories: ReadonlyMap<string, bigint>,
   { pullId }: PublishOptions,
-): Promise<MovedTag[]> {
+): Promise<Map<string, MovedTag>> {
   const targets = images.flatMap(({ names, target, shown }, index) =>
     names.flatMap(({ repository, tag }) => {
       const repositoryId = repositories.get(repository) as bigint;
@@ -113,11 +114,19 @@ async function moveTags(
   );
   // A tag that several images claim goes to the last of them.
   const last = new Map(targets.map((target) => [`${target.repositoryName}:${target.name}`, target]));
-  return await putTags(tx, [...last.values()], pullId ?? null);
+  const moved = await putTags(tx, [...last.values()], pullId ?? null);
+  return new Map(moved.map((tag) => [`${tag.repositoryName}:${tag.name}`, tag]));
 }
 
-function isNameOf(name: PublishedName, tag: MovedTag): boolean {
-  return name.repository === tag.repositoryName && name.tag === tag.name;
+/** One archive may have a hundred thousand tags, so nothing is looked for among all of them. */
+function tagsOf({ names }: PublishedImage, moved: ReadonlyMap<string, MovedTag>): Map<string, MovedTag> {
+  const tags = new Map<string, MovedTag>();
+  for (const { repository, tag } of names) {
+    const key = `${repository}:${tag}`;
+    const found = moved.get(key);
+    if (found !== undefined) tags.set(key, found);
+  }
+  return tags;
 }
 
 async function linkRepositories(
@@ -152,7 +161,7 @@ function eventsOf(
   return image.names.map(({ repository, tag }) => {
     const name = familiarRepository(repository);
     const actorId = tag === undefined ? `${name}@${image.target}` : `${name}:${tag}`;
-    const before = tags.find((moved) => moved.repositoryName === repository && moved.name === tag);
+    const before = tags.get(`${repository}:${tag}`);
     const change = { from: before?.previousTarget ?? null, to: image.target };
     return { type: 'image', action, actorId, attributes: { ...labels, name }, change };
   });

@@ -32,8 +32,9 @@ export function loadedMessages(images: readonly PublishedImage[], results: reado
     const { imageId, tags } = results[index] as PublishResult;
     if (names.length === 0) return [{ stream: `Loaded image ID: ${imageId}\n` }];
     return names.flatMap(({ repository, tag }) => {
-      const name = familiarReference(parseReference(`${repository}:${tag}`));
-      const previous = tags.find((moved) => moved.repositoryName === repository && moved.name === tag)?.previousImageId;
+      const full = `${repository}:${tag}`;
+      const name = familiarReference(parseReference(full));
+      const previous = tags.get(full)?.previousImageId;
       const loaded = { stream: `Loaded image: ${name}\n` };
       return previous && previous !== imageId ? [renamed(name, previous), loaded] : [loaded];
     });
