@@ -126,8 +126,16 @@ describe('search inside images', () => {
     ['/app/**/package.json', ['node']],
     ['**/pass[a-z]d', ['base', 'opaque', 'replaced', 'upgraded']],
     ['pass\\*', []],
+    ['[a-c-e]*zzz', []],
+    ['[\\]-^]zzz', []],
+    ['[[:alpha:]]zzz', []],
+    ['[zzz', []],
   ])('finds the images that show %s as a glob', async (glob, expected) => {
     expect(names(await findImagesByPath(prisma(), parsePathGlob(glob)))).toEqual(expected);
+  });
+
+  it('refuses a class that goes backwards', () => {
+    expect(() => parsePathGlob('lib[z-a].so')).toThrow('syntax error in pattern');
   });
 
   it('finds content only where it is on top', async () => {

@@ -21,7 +21,6 @@ import { SystemController } from './docker-engine/system.controller.js';
 import { UnsupportedController } from './docker-engine/unsupported.controller.js';
 import { VersionController } from './docker-engine/version.controller.js';
 import { HealthController } from './health.controller.js';
-import { InsidesRelay } from './insides/insides-relay.js';
 import { checkHandlers } from './platform/check-handlers.js';
 import { Idempotency } from './platform/idempotency.js';
 import { platform, platformControllers } from './platform/platform.js';
@@ -58,7 +57,6 @@ const services = [
   ArchiveService,
   BatchService,
   ContainerService,
-  InsidesRelay,
   ArchiverRelay,
   SearchService,
 ];

@@ -1,3 +1,5 @@
+import { InvalidPatternError } from './reference-filter.js';
+
 /** What paths are looked for: one, or those that a glob matches. */
 export type PathPattern =
   | { kind: 'path'; path: string }
@@ -12,15 +14,14 @@ export function exactPath(path: string): PathPattern {
   return { kind: 'path', path: trimmed(path) };
 }
 
-/** `*` and `?` stop at a slash, `**` does not, `[a-z]` is a class, a backslash makes the next character literal. */
+/** `*` and `?` stop at a slash, `**` does not, `[a-z]` is a class, a backslash makes the next character literal. @throws {InvalidPatternError} */
 export function parsePathGlob(glob: string): PathPattern {
   const isPath = glob.includes('/');
   const parts = [...(isPath ? trimmed(glob) : glob).matchAll(/\\(.)|(\*\*\/?|\*|\?)|\[(!|\^)?([^\]/]+)\]|(.)/gsu)];
   const pieces = parts.map(([, escaped, wild, not, set, plain]) => {
     if (wild !== undefined) return { literal: null, ...wildcards[wild] };
     if (set !== undefined) {
-      const classed = `[${not ? '^/' : ''}${set.replace(/[\\[\]^]/g, '\\$&')}]`;
-      return { literal: null, like: '_', regex: classed };
+      return { literal: null, like: '_', regex: `[${not ? '^/' : ''}${classOf(set, glob)}]` };
     }
     const literal = escaped ?? plain ?? '';
     return { literal, like: escapeLike(literal), regex: literal.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&') };
@@ -30,6 +31,22 @@ export function parsePathGlob(glob: string): PathPattern {
   const firstWild = pieces.findIndex(({ literal }) => literal === null);
   const prefix = pieces.slice(0, firstWild === -1 ? undefined : firstWild).map(({ literal }) => literal);
   return { kind: 'glob', prefix: prefix.join('').slice(0, maxPrefix), nameLike: lastPart(pieces), regex };
+}
+
+/** The inside of a class in PostgreSQL's words, to whom a range that goes backwards or shares an end is an error. */
+function classOf(set: string, glob: string): string {
+  const chars = [...set];
+  const escaped = (char: string | undefined): string => (char ?? '').replace(/[\\[\]^-]/, '\\$&');
+  let text = '';
+  for (let at = 0; at < chars.length; at++) {
+    const [low = '', dash, high] = chars.slice(at, at + 3);
+    text += escaped(low);
+    if (dash !== '-' || high === undefined) continue;
+    if ((low.codePointAt(0) ?? 0) > (high.codePointAt(0) ?? 0)) throw new InvalidPatternError(glob);
+    text += `-${escaped(high)}`;
+    at += 2;
+  }
+  return text;
 }
 
 const wildcards: Readonly<Record<string, { like: string; regex: string }>> = {

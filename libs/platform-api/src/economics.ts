@@ -36,21 +36,3 @@ export const getEconomics = defineEndpoint({
     })
     .meta({ id: 'Economics' }),
 });
-
-export const previewRemoval = defineEndpoint({
-  ...resource,
-  method: 'POST',
-  path: '/economics/removal',
-  role: 'reader',
-  summary: 'Say to the byte what removing several images together would free; removes nothing',
-  body: z
-    .strictObject({
-      images: z.array(z.string().min(1).max(4096)).min(1).max(1000),
-      force: z.boolean().default(false),
-      noPrune: z.boolean().default(false),
-    })
-    .meta({ id: 'RemovalPreviewRequest' }),
-  response: z
-    .object({ untagged: z.array(z.string()), deleted: z.array(z.string()), freedBytes: z.int(), freedBlobs: z.int() })
-    .meta({ id: 'RemovalPreview' }),
-});

@@ -25,10 +25,10 @@ import {
   retryBatch,
   watchBatch,
 } from './batches.js';
-import { getEconomics, previewRemoval } from './economics.js';
+import { getEconomics } from './economics.js';
 import { followEvents, listEvents } from './events.js';
 import { findImages } from './find.js';
-import { getImage, getImageHistory, listImages, pruneImages, removeImage, tagImage } from './images.js';
+import { getImage, getImageHistory, listImages, pruneImages, removeImage, removeImages, tagImage } from './images.js';
 import { compareImages, downloadPath, listImageLayers, listTree, measureWaste, readFile, statPath } from './layers.js';
 import { cancelPull, followPull, getPull, listPulls, startPull } from './pulls.js';
 import {
@@ -63,6 +63,7 @@ export const endpoints = {
   getImageHistory,
   tagImage,
   removeImage,
+  removeImages,
   pruneImages,
   listImageLayers,
   listTree,
@@ -72,7 +73,6 @@ export const endpoints = {
   compareImages,
   measureWaste,
   getEconomics,
-  previewRemoval,
   findImages,
   listTags,
   listTagMoves,

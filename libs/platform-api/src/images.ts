@@ -161,6 +161,23 @@ export const removeImage = defineEndpoint({
   response: removal,
 });
 
+export const removeImages = defineEndpoint({
+  ...resource,
+  method: 'POST',
+  path: '/images/remove',
+  role: 'operator',
+  summary: 'Remove several names or images together, all or none; what only they share goes with them',
+  body: z
+    .strictObject({
+      dryRun,
+      images: z.array(z.string().min(1).max(4096)).min(1).max(1000),
+      force: z.boolean().default(false),
+      noPrune: z.boolean().default(false).describe('Leaves untagged parents.'),
+    })
+    .meta({ id: 'RemovalRequest' }),
+  response: removal,
+});
+
 export const pruneImages = defineEndpoint({
   ...resource,
   method: 'POST',

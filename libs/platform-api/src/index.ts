@@ -29,12 +29,12 @@ export {
   watchBatch,
 } from './batches.js';
 export { basePath, defineEndpoint, type Endpoint, type Role, roles, type Stream } from './define-endpoint.js';
-export { getEconomics, previewRemoval } from './economics.js';
+export { getEconomics } from './economics.js';
 export { type EndpointInput, type EndpointOutput, type EndpointRequest, requestOf } from './endpoint-request.js';
 export { endpoints } from './endpoints.js';
 export { followEvents, listEvents } from './events.js';
 export { findImages } from './find.js';
-export { getImage, getImageHistory, listImages, pruneImages, removeImage, tagImage } from './images.js';
+export { getImage, getImageHistory, listImages, pruneImages, removeImage, removeImages, tagImage } from './images.js';
 export {
   compareImages,
   downloadPath,

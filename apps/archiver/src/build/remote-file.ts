@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { admitBlob, type ContentContext, openBlob, openIngest } from '@entrepot/content';
 import { type IndexEntry, MergedTree, plainTar } from '@entrepot/layers';
 import { isDigest } from '@entrepot/oci';
-import type { OpenDownload, Reach } from '@entrepot/registry-client';
+import type { Reach } from '@entrepot/registry-client';
+import { ContainerPathError } from '../containers/errors.js';
 import { openUrl } from '../containers/open-url.js';
 import type { CopySource } from './copy/find-sources.js';
 import { BuildError } from './errors.js';
@@ -44,9 +45,9 @@ export async function fetchRemote(
   }
   if (checksum !== null && !isDigest(checksum))
     throw new BuildError(400, `invalid checksum digest format: ${checksum}`);
-  const { body, modifiedAt } = await open(url, reach, signal);
   const ingest = await openIngest(content, { owner: lease.owner, ttlMs: uploadKeptMs });
   try {
+    const { body, modifiedAt } = await openUrl(url, reach, signal);
     const hash = createHash('sha256');
     let sizeBytes = 0;
     for await (const chunk of body) {
@@ -74,15 +75,7 @@ export async function fetchRemote(
     return { files, found, name: path, hash: sha256, keepPacked: true };
   } catch (error) {
     await ingest.abort();
-    throw error;
-  }
-}
-
-async function open(url: string, reach: Reach, signal: AbortSignal): Promise<OpenDownload> {
-  try {
-    return await openUrl(url, reach, signal);
-  } catch (error) {
-    throw new BuildError(400, (error as Error).message);
+    throw error instanceof ContainerPathError ? new BuildError(400, error.message) : error;
   }
 }
 

@@ -18,6 +18,8 @@ export interface RelayedRequest {
   headers?: Readonly<Record<string, string>>;
   /** The client's request, whose body goes on as it comes; none for a request without a body. */
   upload?: IncomingMessage;
+  /** Sent as JSON instead. It changes nothing, so that any archiver may be asked again. */
+  question?: object;
 }
 
 const notConnected = new Set(['ECONNREFUSED', 'ECONNRESET', 'EHOSTUNREACH', 'ENOTFOUND', 'UND_ERR_CONNECT_TIMEOUT']);
@@ -67,10 +69,12 @@ export class ArchiverRelay implements OnApplicationShutdown {
         return await accepted(await this.#ask(url, request, signal), request.method);
       } catch (error) {
         if (error instanceof EngineError || error instanceof ArchiverError) throw error;
+        signal.throwIfAborted();
         const { code } = error as NodeJS.ErrnoException;
         this.logger.warn({ err: error, url }, 'an archiver did not take a request');
         const isUntouched = request.upload === undefined || !request.upload.readableDidRead;
-        if (!notConnected.has(code ?? '') || !isUntouched || index === urls.length - 1) break;
+        const mayAskAgain = request.question !== undefined || (notConnected.has(code ?? '') && isUntouched);
+        if (!mayAskAgain || index === urls.length - 1) break;
       }
     }
     throw new EngineError(503, 'no archiver can take this at the moment');
@@ -80,13 +84,15 @@ export class ArchiverRelay implements OnApplicationShutdown {
     return this.#agent.destroy();
   }
 
-  #ask(url: string, { method, path, headers, upload }: RelayedRequest, signal: AbortSignal) {
+  #ask(url: string, { method, path, headers, upload, question }: RelayedRequest, signal: AbortSignal) {
     const own = {
       authorization: `Bearer ${this.config.internalSecret}`,
       'x-entrepot-caller': encodeURIComponent(currentCaller() ?? ''),
     };
     // Read through an iterator, so that an answer before the end of the body does not cut the client's connection.
-    const body = upload && Readable.from(upload.iterator({ destroyOnReturn: false }));
+    const body = question
+      ? JSON.stringify(question)
+      : upload && Readable.from(upload.iterator({ destroyOnReturn: false }));
     return this.#agent.request({ origin: url, path, method, headers: { ...headers, ...own }, body, signal });
   }
 

@@ -1,11 +1,9 @@
-import { removeImages } from '@entrepot/content';
 import { type Database, type EconomicsKey, listStoredBytes, measureUsedBytes } from '@entrepot/database';
-import { getEconomics, previewRemoval } from '@entrepot/platform-api';
+import { getEconomics } from '@entrepot/platform-api';
 import { Controller, Inject } from '@nestjs/common';
 import { DATABASE } from '../providers.js';
 import type { Call } from './call.js';
 import { type Answer, Handles } from './handles.js';
-import { removalJson } from './image-json.js';
 
 /** What images cost. */
 @Controller()
@@ -19,13 +17,5 @@ export class EconomicsController {
     const groups = await listStoredBytes(this.database.prisma, { key, limit });
     const { blobs, sizeBytes, wouldTakeBytes } = await measureUsedBytes(this.database.prisma);
     return { usedBytes: sizeBytes, unsharedBytes: wouldTakeBytes, blobs, groups };
-  }
-
-  @Handles(previewRemoval)
-  async removal({ body }: Call<typeof previewRemoval>): Promise<Answer<typeof previewRemoval>> {
-    const { images, force, noPrune } = body;
-    const report = await removeImages({ database: this.database }, images, { force, prune: !noPrune, rehearse: true });
-    const { untagged, deleted, freedBytes, freedBlobs } = removalJson(report, true);
-    return { untagged, deleted, freedBytes, freedBlobs };
   }
 }

@@ -1,4 +1,9 @@
-import { tagImage as giveTag, pruneImages as prune, removeImage as remove } from '@entrepot/content';
+import {
+  tagImage as giveTag,
+  pruneImages as prune,
+  removeImage as remove,
+  removeImages as removeTogether,
+} from '@entrepot/content';
 import {
   type Database,
   type ImageListFilter,
@@ -8,7 +13,15 @@ import {
   parseReferencePattern,
 } from '@entrepot/database';
 import { familiarReference, parsePlatform, parseReference } from '@entrepot/oci';
-import { getImage, getImageHistory, listImages, pruneImages, removeImage, tagImage } from '@entrepot/platform-api';
+import {
+  getImage,
+  getImageHistory,
+  listImages,
+  pruneImages,
+  removeImage,
+  removeImages,
+  tagImage,
+} from '@entrepot/platform-api';
 import { Controller, Inject } from '@nestjs/common';
 import { z } from 'zod';
 import { describeImage } from '../images/describe-image.js';
@@ -74,6 +87,13 @@ export class PlatformImagesController {
     const options = { force, prune: !noPrune, platforms: platform.map(parsePlatform), rehearse: dryRun };
     const report = await remove({ database: this.database }, params.name, options);
     return removalJson(report, dryRun);
+  }
+
+  @Handles(removeImages)
+  async removeSeveral({ body }: Call<typeof removeImages>): Promise<Answer<typeof removeImages>> {
+    const { images, force, noPrune, dryRun } = body;
+    const options = { force, prune: !noPrune, rehearse: dryRun };
+    return removalJson(await removeTogether({ database: this.database }, images, options), dryRun);
   }
 
   @Handles(pruneImages)

@@ -10,8 +10,9 @@ import {
   statPath,
 } from '@entrepot/platform-api';
 import { Controller, Inject } from '@nestjs/common';
+import { ArchiverRelay } from '../archives/archiver-relay.js';
 import { describeImage } from '../images/describe-image.js';
-import { InsidesRelay } from '../insides/insides-relay.js';
+import { askLayers, openInLayers } from '../insides/ask-layers.js';
 import { DATABASE } from '../providers.js';
 import type { Call } from './call.js';
 import { type Answer, Handles } from './handles.js';
@@ -30,14 +31,14 @@ interface StackQuery {
 export class LayersController {
   constructor(
     @Inject(DATABASE) private readonly database: Database,
-    @Inject(InsidesRelay) private readonly relay: InsidesRelay,
+    private readonly relay: ArchiverRelay,
   ) {}
 
   @Handles(listImageLayers)
   async layers({ params, query, signal }: Call<typeof listImageLayers>): Promise<Answer<typeof listImageLayers>> {
     const { prisma } = this.database;
     const { imageId, layers, config } = await this.#stack(params.name, query);
-    const { changes } = (await this.relay.ask('changes', { layers }, signal)) as { changes: LayerAnswer['changes'][] };
+    const { changes } = (await this.#ask('changes', { layers }, signal)) as { changes: LayerAnswer['changes'][] };
     const manifest = await findLatestManifest(prisma, imageId);
     const facts = manifest === null ? [] : await listLayerFacts(prisma, manifest, shownNames);
     const [bytes] = await listStoredBytes(prisma, { key: { by: 'image' }, limit: 1, imageIds: [imageId] });
@@ -58,7 +59,7 @@ export class LayersController {
   async tree({ params, query, signal }: Call<typeof listTree>): Promise<Answer<typeof listTree>> {
     const { layers } = await this.#stack(params.name, query);
     const question = { layers, path: query.path, after: query.cursor ?? null, limit: query.limit + 1 };
-    const page = (await this.relay.ask('list', question, signal)) as Answer<typeof listTree>;
+    const page = (await this.#ask('list', question, signal)) as Answer<typeof listTree>;
     return { ...page, ...cut(page.items, query.limit, ({ name }) => name) };
   }
 
@@ -66,13 +67,17 @@ export class LayersController {
   async stat({ params, query, signal }: Call<typeof statPath>): Promise<Answer<typeof statPath>> {
     const { layers } = await this.#stack(params.name, query);
     const question = { layers, path: query.path, follow: query.follow };
-    return (await this.relay.ask('stat', question, signal)) as Answer<typeof statPath>;
+    return (await this.#ask('stat', question, signal)) as Answer<typeof statPath>;
   }
 
   @Handles(readFile)
   async cat({ params, query, signal, reply }: Call<typeof readFile>): Promise<Answer<typeof readFile>> {
     const { layers } = await this.#stack(params.name, query);
-    const { entry, content } = await this.relay.open('cat', { layers, path: query.path }, signal);
+    const { entry, content } = await openInLayers(
+      this.relay,
+      { name: 'cat', body: { layers, path: query.path } },
+      signal,
+    );
     const { sizeBytes, sha256 } = entry as Answer<typeof statPath>;
     // What an image holds is never run in the browser of whoever looks at it.
     void reply.headers({
@@ -86,7 +91,11 @@ export class LayersController {
   @Handles(downloadPath)
   async download({ params, query, signal, reply }: Call<typeof downloadPath>): Promise<Answer<typeof downloadPath>> {
     const { layers } = await this.#stack(params.name, query);
-    const { entry, content } = await this.relay.open('pack', { layers, path: query.path }, signal);
+    const { entry, content } = await openInLayers(
+      this.relay,
+      { name: 'pack', body: { layers, path: query.path } },
+      signal,
+    );
     const { name } = entry as Answer<typeof statPath>;
     const fileName = `${name === '' ? 'root' : name.replace(/[^\w.-]/g, '_')}.tar`;
     void reply.headers({
@@ -101,18 +110,22 @@ export class LayersController {
     const { layers } = await this.#stack(params.name, query);
     const { layers: others } = await this.#stack(query.to, { platform: query.toPlatform });
     const question = { layers, others, after: query.cursor ?? null, limit: query.limit + 1 };
-    const found = (await this.relay.ask('compare', question, signal)) as Answer<typeof compareImages>;
+    const found = (await this.#ask('compare', question, signal)) as Answer<typeof compareImages>;
     return { ...found, ...cut(found.items, query.limit, ({ path }) => path) };
   }
 
   @Handles(measureWaste)
   async waste({ params, query, signal }: Call<typeof measureWaste>): Promise<Answer<typeof measureWaste>> {
     const { layers } = await this.#stack(params.name, query);
-    const report = await this.relay.ask('waste', { layers, limit: query.limit }, signal);
+    const report = await this.#ask('waste', { layers, limit: query.limit }, signal);
     const { wastedBytes, userBytes, ...rest } = report as Omit<Answer<typeof measureWaste>, 'wastedPercent' | 'passes'>;
     const wastedPercent = userBytes === 0 ? 0 : (wastedBytes / userBytes) * 100;
     const passes = query.maxWaste === undefined || keepsTo(query.maxWaste, { wastedBytes, wastedPercent });
     return { ...rest, wastedBytes, userBytes, wastedPercent, passes };
+  }
+
+  #ask(name: string, body: object, signal: AbortSignal): Promise<unknown> {
+    return askLayers(this.relay, { name, body }, signal);
   }
 
   async #stack(
