@@ -1,7 +1,14 @@
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import type { JobQueue } from '@entrepot/jobs';
-import { defaultTarLimits, findSeekPoints, LayerIndexWriter, summarizeLayer, TarReader } from '@entrepot/layers';
+import {
+  defaultTarLimits,
+  findSeekPoints,
+  type IndexEntry,
+  LayerIndexWriter,
+  summarizeLayer,
+  TarReader,
+} from '@entrepot/layers';
 import { createHealth, createLogger, createMetrics } from '@entrepot/observability';
 import type { Digest } from '@entrepot/oci';
 import { buildImage, type ContentLab, deterministicBytes, openContentLab, pullImage } from '@entrepot/testing';
@@ -9,6 +16,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { analyseLayer } from '../analyse-layer.js';
 import { createArchiver } from '../archiver.js';
 import { type LayerReader, LayerUnreadableError, type SeekPointFinder } from '../layer-thread.js';
+import { LayerTrees } from '../layer-trees.js';
 
 const spacing = { packedBytes: 50_000, plainBytes: 1e9 };
 
@@ -205,6 +213,25 @@ describe('questions about layers', () => {
     await pullImage(lab.context, junk, { reference: 'docker.io/library/junk:1' });
     const broken = await json('changes', { layers: junk.layers.map(({ descriptor }) => descriptor.digest) });
     expect(broken).toMatchObject({ status: 422, code: 'BROKEN_LAYER', message: expect.stringContaining('tar header') });
+  });
+
+  it('builds no tree that is too large, one at a time, and each once', async () => {
+    const entries = 10;
+    const few = new LayerTrees({ content: lab.context, queue }, { maxEntries: entries - 1, maxKeptEntries: 5 });
+    await expect(few.open(layers)).rejects.toMatchObject({ code: 'TREE_TOO_LARGE' });
+    const drained = async (indexes: AsyncIterable<IndexEntry>[]): Promise<void> => {
+      for (const index of indexes) for await (const _ of index);
+    };
+    await expect(few.read(layers, new AbortController().signal, drained)).rejects.toThrow(`more than ${entries - 1}`);
+    const [lowest] = layers as [Digest];
+    const [one, same] = await Promise.all([few.open([lowest]), few.open([lowest])]);
+    expect(same).toBe(one);
+    expect(await few.open([lowest])).toBe(one);
+    await few.open(others);
+    // Six entries and seven are more than is kept.
+    expect(await few.open([lowest])).not.toBe(one);
+    const all = new LayerTrees({ content: lab.context, queue }, { maxEntries: entries, maxKeptEntries: 5 });
+    expect((await all.open(layers)).changes).toHaveLength(3);
   });
 
   it('lets nobody in without the secret', async () => {

@@ -2,7 +2,7 @@ import { endpoints } from '@entrepot/platform-api';
 import { createTestDatabase, type SeededImage, seedImage } from '@entrepot/testing';
 import { type ApiFixture, openApi } from './api-fixture.js';
 
-const { listImages, getImage, getImageHistory, tagImage, removeImage, pruneImages } = endpoints;
+const { listImages, getImage, getImageHistory, tagImage, removeImage, removeImages, pruneImages } = endpoints;
 const { listTags, listTagMoves, listEvents, getDiskUsage } = endpoints;
 
 describe('images by the platform API', () => {
@@ -53,6 +53,19 @@ describe('images by the platform API', () => {
     expect(await ids({ since: ['team/base:1'] })).toEqual([app.id]);
     expect(await ids({ until: '2023-11-14T00:00:00Z' })).toEqual([loose.id]);
     expect((await list({ reference: ['team/base:1.0'] }))[0]?.tags).toEqual(['team/base:1.0']);
+  });
+
+  it('are removed together or not at all, as a dry run has told', async () => {
+    const names = ['team/base:1', 'team/base:1.0', 'reg.example.com/team/app:2'];
+    const refused = await api.refusal(removeImages, { body: { images: [...names, 'none:1'] } });
+    expect(refused).toMatchObject({ status: 404, code: 'IMAGE_NOT_FOUND' });
+    const alone = await api.call(removeImages, { body: { images: names.slice(0, 2), dryRun: true } });
+    const preview = await api.call(removeImages, { body: { images: names, dryRun: true } });
+    // What both share goes only with both.
+    expect(preview.freedBlobs).toBeGreaterThan(alone.freedBlobs + 1);
+    expect(await ids()).toEqual([app.id, base.id, loose.id]);
+    expect(await api.call(removeImages, { body: { images: names } })).toEqual({ ...preview, dryRun: false });
+    expect(await ids()).toEqual([loose.id]);
   });
 
   it.each([
