@@ -27,7 +27,8 @@ import { platform, platformControllers } from './platform/platform.js';
 import { type CatalogParts, providersOf } from './providers.js';
 import { PullService } from './pulls/pull-service.js';
 import { PullStarter } from './pulls/pull-starter.js';
-import { RegistrySearchController } from './search/registry-search.controller.js';
+import { RegistryLoginController } from './registry/registry-login.controller.js';
+import { RegistrySearchController } from './registry/registry-search.controller.js';
 import { SearchService } from './search/search-service.js';
 
 const dockerEngine = [
@@ -69,7 +70,7 @@ export class AppModule {
     return {
       module: AppModule,
       providers: [...providersOf(parts), ...services],
-      controllers: [HealthController, RegistrySearchController, ...dockerEngine, ...platform],
+      controllers: [HealthController, RegistrySearchController, RegistryLoginController, ...dockerEngine, ...platform],
     };
   }
 }

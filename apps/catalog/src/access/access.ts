@@ -4,6 +4,7 @@ import type { TLSSocket } from 'node:tls';
 import type { ServiceConfig } from '@entrepot/config';
 import { type Database, useToken, useTokenNamed } from '@entrepot/database';
 import type { FastifyRequest } from 'fastify';
+import { isRegistryUrl } from '../registry/registry-url.js';
 import { AccessDeniedError } from './access-denied-error.js';
 import { anonymous, type Caller } from './caller.js';
 
@@ -27,7 +28,7 @@ export class Access {
    * @throws {AccessDeniedError} the token is unknown or has run out
    */
   async identify(request: FastifyRequest): Promise<Caller> {
-    const { authorization } = request.headers;
+    const authorization = tokenIn(request);
     if (authorization !== undefined) return this.#byToken(authorization);
     const certified = await this.#byCertificate(request.raw.socket as TLSSocket);
     if (certified !== null) return certified;
@@ -61,6 +62,19 @@ export class Access {
     }
     return { name: token.name, role: token.role };
   }
+}
+
+/**
+ * What a request shows. A daemon shows its registries what `docker login` has kept, the token as the password, and an
+ * empty one when nobody has logged in.
+ */
+function tokenIn({ url, headers: { authorization } }: FastifyRequest): string | undefined {
+  const pair = isRegistryUrl(url) ? /^Basic +([\w+/]+=*)$/i.exec(authorization ?? '')?.[1] : undefined;
+  if (pair === undefined) return authorization;
+  const password = Buffer.from(pair, 'base64')
+    .toString()
+    .replace(/^[^:]*:?/, '');
+  return password === '' ? undefined : `Bearer ${password}`;
 }
 
 /**

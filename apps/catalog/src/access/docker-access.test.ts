@@ -1,4 +1,4 @@
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -140,6 +140,62 @@ describeWith('docker', 'the docker command where it must show who it is', () => 
     expect(await docker(['images'], certified('stranger'))).toMatchObject({ exit: 0 });
   });
 });
+
+describeWith(['docker', 'dockerd'], 'the search of a daemon where a token is needed', () => {
+  it('is let in by what docker login has kept, over TLS', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'entrepot-daemon-'));
+    const source = await createTestDatabase();
+    makeAuthority(folder).issue(join(folder, 'server'), 'localhost', 'subjectAltName=IP:127.0.0.1');
+    const token = 'the-first-token-of-all';
+    const catalog = await startCatalog(source.url, {
+      ...{ ENTREPOT_AUTH: 'required', ENTREPOT_ADMIN_TOKEN: token },
+      ...{ ENTREPOT_TLS_CERT: join(folder, 'server.pem'), ENTREPOT_TLS_KEY: join(folder, 'server.key') },
+    });
+    await catalog.database.transaction((tx) => seedImage(tx, { names: ['team/api:1'] }));
+    const daemon = await startDaemon(folder);
+    try {
+      const { host } = new URL(catalog.url);
+      const refused = await daemon.docker('search', `${host}/api`);
+      expect(refused).toMatchObject({ exit: 1, err: expect.stringContaining('401') });
+      expect(await daemon.docker('login', '-u', 'anybody', '-p', 'wrong', host)).toMatchObject({ exit: 1 });
+      expect(await daemon.docker('login', '-u', 'anybody', '-p', token, host)).toMatchObject({
+        ...{ exit: 0, out: 'Login Succeeded' },
+      });
+      const format = ['--format', '{{.Name}}'];
+      expect(await daemon.docker('search', ...format, `${host}/api`)).toMatchObject({ exit: 0, out: 'team/api' });
+    } finally {
+      await daemon.stop();
+      await catalog.close();
+      await source.drop();
+      rmSync(folder, { recursive: true });
+    }
+  }, 60_000);
+});
+
+/** A daemon without networks, that trusts any certificate of this machine as daemons do. */
+async function startDaemon(folder: string) {
+  const path = (name: string): string => join(folder, name);
+  const places = ['--data-root', path('data'), '--exec-root', path('exec'), '--pidfile', path('pid')];
+  const host = `unix://${path('socket')}`;
+  const without = ['--iptables=false', '--ip6tables=false', '--bridge=none'];
+  const child = spawn('dockerd', ['--host', host, ...places, ...without], { stdio: 'ignore' });
+  const env = { PATH: process.env.PATH, HOME: folder, DOCKER_HOST: host, DOCKER_CONFIG: path('config') };
+  const docker = (...args: string[]): Promise<Outcome> =>
+    new Promise((resolve) => {
+      execFile('docker', args, { env, timeout: 20_000 }, (error, out, err) => {
+        resolve({ exit: error === null ? 0 : Number(error.code ?? 255), out: out.trim(), err: err.trim() });
+      }).stdin?.end();
+    });
+  while ((await docker('version')).exit !== 0 && child.exitCode === null) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  const stop = async (): Promise<void> => {
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    child.kill();
+    await ended;
+  };
+  return { docker, stop };
+}
 
 /** A certificate authority in a folder. */
 function makeAuthority(folder: string): { issue(path: string, commonName: string, extension?: string): void } {

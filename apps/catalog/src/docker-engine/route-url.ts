@@ -23,6 +23,8 @@ const greedyRoutes: readonly GreedyRoute[] = [
   { methods: ['GET', 'PUT'], pattern: /^(\/(?:networks|volumes)\/)(.+)()$/ },
   // The platform API takes them unescaped too, and its page with or without a slash.
   { methods: ['GET'], pattern: /^(\/api\/v1)()\/()$/ },
+  // What `docker login` asks a registry for.
+  { methods: ['GET'], pattern: /^(\/v2)()\/()$/ },
   {
     methods: ['GET'],
     pattern: /^(\/api\/v1\/images\/)(.+)(\/(?:history|layers|tree|stat|cat|download|compare|waste))$/,

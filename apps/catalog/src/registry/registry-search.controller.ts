@@ -1,6 +1,6 @@
 import { Controller, Get, Header, Headers, Inject, Query } from '@nestjs/common';
-import { type SearchResult } from './search-result.js';
-import { SearchService } from './search-service.js';
+import type { SearchResult } from '../search/search-result.js';
+import { SearchService } from '../search/search-service.js';
 
 const defaultLimit = 25;
 const maxLimit = 100;
