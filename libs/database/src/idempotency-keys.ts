@@ -1,4 +1,3 @@
-import { jsonbText } from './jsonb-text.js';
 import type { Tx } from './transaction.js';
 
 /** A request under an Idempotency-Key. */
@@ -12,8 +11,8 @@ export interface KeyedRequest {
 /** What is known of a key that was used before. */
 export interface UsedKey {
   isSameRequest: boolean;
-  /** Null: it is being worked on. */
-  answered: { status: number; answer: unknown } | null;
+  /** Null: it is being worked on. The answer is sealed. */
+  answered: { status: number; answer: Uint8Array } | null;
 }
 
 /** Whoever was to answer has gone without a word; the next one with the key takes it over. */
@@ -27,23 +26,23 @@ export async function takeKey(tx: Tx, { caller, key, hash }: KeyedRequest): Prom
      where idempotency_key.request_hash = excluded.request_hash and idempotency_key.status is null
        and idempotency_key.created_at < now() - ${abandonedAfter}::interval`;
   if (taken === 1) return null;
-  const [row] = await tx.$queryRaw<{ isSameRequest: boolean; status: number | null; answer: unknown }[]>`
+  const [row] = await tx.$queryRaw<{ isSameRequest: boolean; status: number | null; answer: Uint8Array | null }[]>`
     select request_hash = ${hash}::bytea as "isSameRequest", status, answer
       from idempotency_key where caller = ${caller} and key = ${key}`;
   // Dropped between the two statements: whoever asks again takes it.
   if (row === undefined) return { isSameRequest: true, answered: null };
   const { isSameRequest, status, answer } = row;
-  return { isSameRequest, answered: status === null ? null : { status, answer } };
+  return { isSameRequest, answered: status === null || answer === null ? null : { status, answer } };
 }
 
-/** Remembers the answer to a request that took its key. */
+/** Remembers the answer, sealed, to a request that took its key. */
 export async function answerKey(
   tx: Tx,
   { caller, key, hash }: KeyedRequest,
-  { status, answer }: { status: number; answer: unknown },
+  { status, answer }: { status: number; answer: Uint8Array },
 ): Promise<void> {
   await tx.$executeRaw`
-    update idempotency_key set status = ${status}, answer = ${jsonbText(answer ?? null)}::jsonb
+    update idempotency_key set status = ${status}, answer = ${answer}::bytea
      where caller = ${caller} and key = ${key} and request_hash = ${hash}::bytea`;
 }
 

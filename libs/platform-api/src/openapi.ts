@@ -66,7 +66,11 @@ function headers(endpoint: Endpoint): JsonObject[] {
   const text = { type: 'string' };
   const key = {
     ...{ name: 'Idempotency-Key', in: 'header', required: false, schema: { ...text, maxLength: 255 } },
-    description: 'The same key with the same body gets the same answer, with another body a refusal.',
+    description:
+      'The same key with the same body gets the same answer for a day, with another body the refusal ' +
+      '`IDEMPOTENCY_KEY_REUSED`. While the first request is worked on, others get 409 `IDEMPOTENCY_KEY_BUSY` with ' +
+      '`Retry-After`. A request that failed lets go of its key at once; one whose server died keeps it for two minutes, ' +
+      'and then whoever comes next with the same body does the work, which may have been begun before.',
   };
   const last = {
     ...{ name: 'Last-Event-ID', in: 'header', required: false, schema: text },

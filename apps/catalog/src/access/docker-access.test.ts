@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { insertToken } from '@entrepot/database';
-import { createTestDatabase, describeWith, seedImage, type TestDatabase } from '@entrepot/testing';
+import { createTestDatabase, describeWith, findProgram, seedImage, type TestDatabase } from '@entrepot/testing';
 import { type CatalogFixture, startCatalog } from '../catalog-fixture.js';
 import { hashToken } from './access.js';
 
@@ -178,7 +178,7 @@ async function startDaemon(folder: string) {
   const places = ['--data-root', path('data'), '--exec-root', path('exec'), '--pidfile', path('pid')];
   const host = `unix://${path('socket')}`;
   const without = ['--iptables=false', '--ip6tables=false', '--bridge=none'];
-  const child = spawn('dockerd', ['--host', host, ...places, ...without], { stdio: 'ignore' });
+  const child = spawn(findProgram('dockerd') as string, ['--host', host, ...places, ...without], { stdio: 'ignore' });
   const env = { PATH: process.env.PATH, HOME: folder, DOCKER_HOST: host, DOCKER_CONFIG: path('config') };
   const docker = (...args: string[]): Promise<Outcome> =>
     new Promise((resolve) => {

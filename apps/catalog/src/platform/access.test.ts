@@ -201,10 +201,18 @@ describe('access', () => {
     const files = [await upload('a:1\n'), await upload('a:1\n'), await upload('b:1\n')];
     expect(files.map(({ status }) => status)).toEqual([202, 202, 422]);
     expect(await files[1]?.json()).toEqual(await files[0]?.json());
-    await api.catalog.database.prisma.$executeRaw`update idempotency_key set status = null, answer = null`;
+    const { prisma } = api.catalog.database;
+    const kept = await prisma.$queryRaw<{ row: string }[]>`
+      select k.key || encode(k.answer, 'escape') || encode(k.request_hash, 'escape') as row from idempotency_key k`;
+    expect(kept.map(({ row }) => row.slice(0, 2)).toSorted()).toEqual(['k1', 'k2', 'k3']);
+    expect(kept.filter(({ row }) => row.includes('keyed') || row.includes('state'))).toEqual([]);
+    await prisma.$executeRaw`update idempotency_key set status = null, answer = null`;
     const busy = await send('k1');
     expect([busy.status, busy.headers.get('retry-after')]).toEqual([409, '1']);
     await busy.text();
+    await prisma.$executeRaw`update idempotency_key set created_at = now() - interval '121 seconds'`;
+    expect((await send('k1')).status).toBe(202);
+    expect((await send('k1')).headers.get('idempotency-replayed')).toBe('true');
   });
 });
 

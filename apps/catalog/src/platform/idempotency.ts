@@ -1,15 +1,26 @@
-import { createHash } from 'node:crypto';
+import type { ServiceConfig } from '@entrepot/config';
+import { createSecretBox, type SecretBox } from '@entrepot/content';
 import { answerKey, type Database, dropKey, type KeyedRequest, takeKey } from '@entrepot/database';
 import type { Endpoint } from '@entrepot/platform-api';
 import { Inject, Injectable } from '@nestjs/common';
-import { DATABASE } from '../providers.js';
+import { CONFIG, DATABASE } from '../providers.js';
 import type { Call } from './call.js';
 import { PlatformError } from './platform-error.js';
 
-/** A request that may be sent twice and is done once. */
+/**
+ * A request that may be sent twice and is done once. Requests carry passwords and answers open doors, so the one is told
+ * again by a keyed hash, and the other is kept sealed.
+ */
 @Injectable()
 export class Idempotency {
-  constructor(@Inject(DATABASE) private readonly database: Database) {}
+  readonly #secretBox: SecretBox;
+
+  constructor(
+    @Inject(CONFIG) config: ServiceConfig,
+    @Inject(DATABASE) private readonly database: Database,
+  ) {
+    this.#secretBox = createSecretBox(config.secretKey);
+  }
 
   /**
    * Takes the key of a request, if it has one. An answer that was given under it comes back; null means that the request
@@ -20,7 +31,7 @@ export class Idempotency {
   async take(endpoint: Endpoint, call: Call<Endpoint>): Promise<KeyedAnswer | KeyedWork | null> {
     const key = readKey(call);
     if (!endpoint.startsWork || key === null) return null;
-    const request: KeyedRequest = { caller: call.caller.name, key, hash: hashOf(endpoint, call) };
+    const request: KeyedRequest = { caller: call.caller.name, key, hash: this.#hashOf(endpoint, call) };
     const used = await takeKey(this.database.prisma, request);
     if (used === null) return this.#work(request);
     const named = `Idempotency-Key ${JSON.stringify(key)}`;
@@ -30,7 +41,10 @@ export class Idempotency {
         errors: [{ in: 'header', field: 'Idempotency-Key', message: 'was used for another request' }],
       });
     }
-    if (used.answered !== null) return { kind: 'answer', ...used.answered };
+    if (used.answered !== null) {
+      const { status, answer } = used.answered;
+      return { kind: 'answer', status, answer: JSON.parse(this.#secretBox.open(answer)) };
+    }
     const details = { retryable: true, headers: { 'retry-after': '1' } };
     throw new PlatformError(409, 'IDEMPOTENCY_KEY_BUSY', `the request of ${named} is being worked on`, details);
   }
@@ -39,9 +53,15 @@ export class Idempotency {
     const { prisma } = this.database;
     return {
       kind: 'work',
-      keep: (status, answer) => answerKey(prisma, request, { status, answer }),
+      keep: (status, answer) =>
+        answerKey(prisma, request, { status, answer: this.#secretBox.seal(JSON.stringify(answer ?? null)) }),
       drop: () => dropKey(prisma, request),
     };
+  }
+
+  /** What was checked is hashed, so that spaces and the order of fields make no difference. */
+  #hashOf({ method, path }: Endpoint, { params, query, body, text }: Call<Endpoint>): Buffer {
+    return Buffer.from(this.#secretBox.fingerprint(JSON.stringify([method, path, params, query, body, text])), 'hex');
   }
 }
 
@@ -67,11 +87,4 @@ function readKey({ request }: Call<Endpoint>): string | null {
   throw new PlatformError(400, 'INVALID_REQUEST', `header Idempotency-Key: ${message}`, {
     errors: [{ in: 'header', field: 'Idempotency-Key', message }],
   });
-}
-
-/** What was checked is hashed, so that spaces and the order of fields make no difference. */
-function hashOf({ method, path }: Endpoint, { params, query, body, text }: Call<Endpoint>): Buffer {
-  return createHash('sha256')
-    .update(JSON.stringify([method, path, params, query, body, text]))
-    .digest();
 }
