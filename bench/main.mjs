@@ -46,7 +46,10 @@ async function main() {
   const chosen = Object.keys(stories).filter((name) => !values.only || named(values.only, name));
   const tools = findTools();
   try {
-    const at = await setUp(tools);
+    const at = await setUp(
+      tools,
+      chosen.some((name) => name !== 'batches'),
+    );
     for (const name of chosen) await stories[name](at);
   } finally {
     await stopAll();
@@ -67,13 +70,14 @@ function findTools() {
   return tools;
 }
 
-async function setUp(tools) {
+/** Batches bring images of their own; the others take their time to make. */
+async function setUp(tools, withImages) {
   const made = join(home, 'images');
-  const { big, sharing } = makeImages(made, say);
+  const { big, sharing } = withImages ? makeImages(made, say) : { big: null, sharing: [] };
   rmSync(run, { recursive: true, force: true });
   mkdirSync(run, { recursive: true });
   const registry = keep(await startRegistry(join(run, 'registry'), 15790));
-  for (const image of [big, ...sharing]) await pushImage(made, registry.host, image);
+  for (const image of withImages ? [big, ...sharing] : []) await pushImage(made, registry.host, image);
   const entrepot = keep(await startEntrepot(join(run, 'entrepot'), 15791));
   const dockerd = tools.dockerd ? keep(await startDockerd(join(run, 'dockerd'))) : null;
   return { home: run, registry, entrepot, dockerd, tools, image: big, images: sharing };
