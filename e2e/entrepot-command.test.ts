@@ -40,6 +40,7 @@ describe('the entrepot command', () => {
   it('says what a pull would fetch, fetches it, and finds it up to date', async () => {
     const plan = await entrepot.ok('pull', '--dry-run', `${app}:1`);
     expect(plan).toContain('0 of 2 layers are here');
+    expect(await entrepot.ok('batch', '-q')).toBe('');
     expect(await entrepot.ok('images', '-q')).toBe('');
     expect(await entrepot.ok('pull', `${app}:1`)).toBe(
       `Digest: ${image.digest}\nStatus: Downloaded newer image for ${app}:1\n`,

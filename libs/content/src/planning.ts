@@ -75,7 +75,7 @@ export async function findManifestBytes(
   return await findKnownManifests(context.database.prisma, digests);
 }
 
-/** Writes a round down. Nothing of it can be seen as an image. */
+/** Writes a round down, unless the batch is gone. Nothing of it can be seen as an image. */
 export async function savePlanningRound(
   context: ContentContext,
   batchId: string,
@@ -90,6 +90,7 @@ export async function savePlanningRound(
     ),
   );
   await context.database.transaction(async (tx) => {
+    if ((await lockBatch(tx, batchId)) === null) return;
     await keepManifests(tx, manifests, keepManifestsMs);
     await saveItemPlans(
       tx,

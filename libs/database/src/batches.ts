@@ -246,3 +246,8 @@ export async function deleteFinishedBatches(tx: Tx, afterMsOf: { batch: number; 
        where finished_at <= case when dry_run then ${afterMs(-afterMsOf.dryRun)} else ${afterMs(-afterMsOf.batch)} end
        for update skip locked limit 20)`;
 }
+
+/** Forgets a plan that nobody will read again. Whoever is about to add to it finds it gone. */
+export async function deleteDryRun(tx: Tx, batchId: string): Promise<void> {
+  await tx.$executeRaw`delete from batch where id = ${batchId}::uuid and dry_run`;
+}

@@ -89,6 +89,7 @@ export {
   batchPriorities,
   claimPlanning,
   countUnfinishedItems,
+  deleteDryRun,
   deleteFinishedBatches,
   findBatch,
   finishBatches,

@@ -6,6 +6,7 @@ import {
   type BatchRow,
   batchBytes,
   type Database,
+  deleteDryRun,
   listBatchItems,
 } from '@entrepot/database';
 import { type JobQueue, planBatch } from '@entrepot/jobs';
@@ -89,19 +90,23 @@ export class BatchService {
     }
   }
 
-  /** Plans one pull and waits for the answer. Null when the time is over first. */
+  /** Plans one pull and waits for the answer, which is all that is left of it. Null when the time is over first. */
   async planOne(
     request: { reference: string; platform?: string },
     owner: string,
     signal: AbortSignal,
   ): Promise<{ item: BatchItemRow; plan: BatchPlan } | null> {
     const { id } = await this.create({ items: [request], dryRun: true }, owner);
-    for await (const batch of this.follow(id, signal)) {
-      if (batch.state !== 'planned' || batch.plan === null) continue;
-      const [item] = await listBatchItems(this.database.prisma, id, { limit: 1 });
-      return item === undefined ? null : { item, plan: batch.plan };
+    try {
+      for await (const batch of this.follow(id, signal)) {
+        if (batch.state !== 'planned' || batch.plan === null) continue;
+        const [item] = await listBatchItems(this.database.prisma, id, { limit: 1 });
+        return item === undefined ? null : { item, plan: batch.plan };
+      }
+      return null;
+    } finally {
+      await deleteDryRun(this.database.prisma, id);
     }
-    return null;
   }
 }
 

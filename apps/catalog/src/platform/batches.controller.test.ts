@@ -53,6 +53,23 @@ describe('batches over the platform API', () => {
     expect(refused.code).toBe('ITEM_NOT_FOUND');
   });
 
+  it('that plan one pull are gone with whoever asked', async () => {
+    const leaving = new AbortController();
+    const planned = fetch(`${api.catalog.url}/api/v1/pulls/plan`, {
+      method: 'POST',
+      body: JSON.stringify({ reference: 'plan/me' }),
+      headers: { 'content-type': 'application/json' },
+      signal: leaving.signal,
+    });
+    const { prisma } = api.catalog.database;
+    const plans = () =>
+      prisma.batch.count({ where: { dryRun: true, items: { some: { reference: { contains: 'plan/me' } } } } });
+    while ((await plans()) === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+    leaving.abort();
+    await expect(planned).rejects.toThrow();
+    while ((await plans()) > 0) await new Promise((resolve) => setTimeout(resolve, 20));
+  });
+
   it('are listed newest first, each once', async () => {
     const made = [];
     for (const name of ['x', 'y', 'z'])
