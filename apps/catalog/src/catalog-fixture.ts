@@ -12,7 +12,11 @@ import { currentCaller } from './access/caller.js';
 import { createCatalog } from './catalog.js';
 
 /** Takes jobs and never works them. */
-const idleQueue = { enqueue: async () => {}, enqueueMany: async () => {} } as unknown as JobQueue;
+const idleQueue = {
+  enqueue: async () => {},
+  enqueueMany: async () => {},
+  queueCounts: async () => ({ 'plan-batch': { waiting: 3, active: 0, delayed: 0, failed: 0 } }),
+} as unknown as JobQueue;
 
 /** A catalog for tests: a real database, an empty folder for blobs, and a queue that nobody works. */
 export interface CatalogFixture {

@@ -1,4 +1,6 @@
+import { createMetrics } from '@entrepot/observability';
 import { batchMinimum, mayStart, type SlotUse, transfersToStop } from './lane-policy.js';
+import { observeTransfers } from './transfer-metrics.js';
 import { TransferSlots } from './transfer-slots.js';
 
 const use = (interactive: number[], batch: number[], stopping = 0): SlotUse => ({
@@ -52,6 +54,25 @@ describe('transfer slots', () => {
     second.release();
     await urgent;
     expect(first.stopAskedAtMs).toBeNull();
+  });
+
+  it('tell in numbers whom they were for, who gave way and who was raised', async () => {
+    const metrics = createMetrics('test');
+    const slots = new TransferSlots(2, observeTransfers(metrics));
+    const [first, second] = [await slots.take('batch', signal), await slots.take('batch', signal)];
+    first.count(100);
+    const urgent = slots.take('interactive', signal);
+    second.setLane('interactive');
+    second.count(7);
+    second.release();
+    (await urgent).release();
+    const { text } = await metrics.render();
+    expect(text).toContain('entrepot_fetched_bytes_total{lane="batch",service="test"} 100');
+    expect(text).toContain('entrepot_fetched_bytes_total{lane="interactive",service="test"} 7');
+    expect(text).toContain('entrepot_preempted_transfers_total{service="test"} 1');
+    expect(text).toContain('entrepot_raised_transfers_total{service="test"} 1');
+    expect(text).toContain('entrepot_transfer_wait_seconds_count{service="test",lane="batch"} 2');
+    expect(text).toContain('entrepot_transfer_wait_seconds_count{service="test",lane="interactive"} 1');
   });
 
   it('forget who gave up waiting', async () => {

@@ -4,13 +4,14 @@ import { loadServiceConfig, type ServiceConfig } from '@entrepot/config';
 import { type ContentContext, createSecretBox, freeBelow } from '@entrepot/content';
 import { openDatabase } from '@entrepot/database';
 import { openQueue } from '@entrepot/jobs';
-import { createHealth, createLogger, createMetrics, type Logger } from '@entrepot/observability';
+import { createHealth, createLogger, createMetrics, type Logger, type Metrics } from '@entrepot/observability';
 import { TrustPolicy } from '@entrepot/trust';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AppModule } from './app.module.js';
 import { openRegistry } from './open-registry.js';
 import type { PullerParts } from './parts.js';
+import { observeTransfers } from './transfer-metrics.js';
 import { TransferSlots } from './transfer-slots.js';
 import { startWork, transferSlots } from './work.js';
 
@@ -21,8 +22,9 @@ await run(loadServiceConfig());
 async function run(config: ServiceConfig): Promise<void> {
   const logger = createLogger({ service: 'puller', level: config.logLevel });
   for (const warning of config.warnings) logger.warn(warning);
-  const parts = await openParts(config, logger);
-  const app = await serveHealth(config, parts);
+  const metrics = createMetrics('puller');
+  const parts = await openParts(config, logger, metrics);
+  const app = await serveHealth(config, parts, metrics);
   const work = startWork(parts);
   await parts.queue.waitReady();
   logger.info('puller is ready');
@@ -35,7 +37,7 @@ async function run(config: ServiceConfig): Promise<void> {
 
 type OpenedParts = PullerParts & Pick<Awaited<ReturnType<typeof openRegistry>>, 'closeRegistry'>;
 
-async function openParts(config: ServiceConfig, logger: Logger): Promise<OpenedParts> {
+async function openParts(config: ServiceConfig, logger: Logger, metrics: Metrics): Promise<OpenedParts> {
   const database = openDatabase(config.databaseUrl, { applicationName: 'entrepot puller' });
   const secretBox = createSecretBox(config.secretKey);
   const registries = await openRegistry({ database, secretBox, logger, baseline: config.registries });
@@ -43,7 +45,7 @@ async function openParts(config: ServiceConfig, logger: Logger): Promise<OpenedP
   const content = { database, store };
   return {
     content,
-    slots: new TransferSlots(transferSlots),
+    slots: new TransferSlots(transferSlots, observeTransfers(metrics)),
     trust: new TrustPolicy(config.trustPolicy),
     freeBytes: () => findFreeBytes(content, store, config.blobCapacityBytes),
     ...{ secretBox, ...registries },
@@ -67,11 +69,15 @@ async function findFreeBytes(
 }
 
 /** Where no address is named for it, nothing is served. */
-async function serveHealth(config: ServiceConfig, parts: PullerParts): Promise<NestFastifyApplication> {
+async function serveHealth(
+  config: ServiceConfig,
+  parts: PullerParts,
+  metrics: Metrics,
+): Promise<NestFastifyApplication> {
   const health = createHealth();
   health.add('database', () => parts.content.database.ping());
   health.add('queue', () => parts.queue.ping());
-  const module = AppModule.forParts({ health, metrics: createMetrics('puller') });
+  const module = AppModule.forParts({ health, metrics });
   const app = await NestFactory.create<NestFastifyApplication>(module, new FastifyAdapter(), { logger: false });
   if (config.healthListen) await app.listen(config.healthListen.port, config.healthListen.host);
   else await app.init();

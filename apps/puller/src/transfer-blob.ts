@@ -154,6 +154,7 @@ class FetchReports {
   take(bytes: number): void {
     const chunk = Math.floor(this.bytesDone / chunkBytes);
     this.bytesDone += bytes;
+    this.slot.count(bytes);
     if (this.slot.stopAskedAtMs !== null && Math.floor(this.bytesDone / chunkBytes) > chunk) this.giveWay();
   }
 

@@ -10,8 +10,20 @@ export interface TransferSlot {
   readonly stopAskedAtMs: number | null;
   /** Somebody waits for it now, or nobody does any more: it may not be stopped, or may be again. */
   setLane(lane: Lane): void;
+  /** Bytes have come. */
+  count(bytes: number): void;
   /** Idempotent. */
   release(): void;
+}
+
+/** Is told what happens to transfers. */
+export interface TransferObserver {
+  onGranted(lane: Lane, waitedMs: number): void;
+  onBytes(lane: Lane, bytes: number): void;
+  /** A batch was asked to give way. */
+  onStopAsked(): void;
+  /** Somebody came to wait for what a batch fetches. */
+  onRaised(): void;
 }
 
 interface Wish {
@@ -24,12 +36,16 @@ export class TransferSlots {
   readonly #running = new Set<Slot>();
   readonly #wishes: Wish[] = [];
 
-  constructor(private readonly total: number) {}
+  constructor(
+    private readonly total: number,
+    private readonly observer?: TransferObserver,
+  ) {}
 
   /** Resolves when it is our turn. The caller releases it. @throws the reason of the signal */
   async take(lane: Lane, signal: AbortSignal): Promise<TransferSlot> {
     signal.throwIfAborted();
-    const slot = new Slot(lane, () => this.#settle());
+    const slot = new Slot(lane, () => this.#settle(), this.observer);
+    const askedAtMs = performance.now();
     await new Promise<void>((resolve, reject) => {
       const wish: Wish = {
         lane,
@@ -47,6 +63,7 @@ export class TransferSlots {
       this.#wishes.push(wish);
       this.#settle();
     });
+    this.observer?.onGranted(lane, performance.now() - askedAtMs);
     return slot;
   }
 
@@ -82,16 +99,25 @@ class Slot implements TransferSlot {
   constructor(
     public lane: Lane,
     private readonly onChange: () => void,
+    private readonly observer?: TransferObserver,
   ) {}
 
   askToStop(): void {
     this.stopAskedAtMs ??= performance.now();
+    this.observer?.onStopAsked();
+  }
+
+  count(bytes: number): void {
+    this.observer?.onBytes(this.lane, bytes);
   }
 
   setLane(lane: Lane): void {
     if (this.lane === lane || this.isReleased) return;
     this.lane = lane;
-    if (lane === 'interactive') this.stopAskedAtMs = null;
+    if (lane === 'interactive') {
+      this.stopAskedAtMs = null;
+      this.observer?.onRaised();
+    }
     this.onChange();
   }
 

@@ -70,6 +70,29 @@ describe('batches over the platform API', () => {
     while ((await plans()) > 0) await new Promise((resolve) => setTimeout(resolve, 20));
   });
 
+  it('that wait are counted in the metrics, by owner and lane, and what their registry and queue do', async () => {
+    const { prisma } = api.catalog.database;
+    await api.call(createBatch, { body: { items: ['m/one', 'm/two'], owner: 'metered' } });
+    const paused = await api.call(createBatch, { body: { items: ['m/three'], owner: 'resting' } });
+    await api.call(pauseBatch, { params: { id: paused.id } });
+    await prisma.pull.create({
+      data: { reference: 'docker.io/library/metered:1', kind: 'interactive', credentialKey: '' },
+    });
+    await prisma.$executeRaw`
+      insert into registry_state (host, limited_until) values ('busy.example.com', now() + interval '1 minute')`;
+    const text = await (await fetch(`${api.catalog.url}/metrics`)).text();
+    const value = (series: string) =>
+      Number(new RegExp(`^entrepot_${series.replace(/[{}.]/g, '\\$&')} (.*)$`, 'm').exec(text)?.[1] ?? Number.NaN);
+    expect(value('waiting_items{owner="metered",service="catalog"}')).toBe(2);
+    expect(text).not.toContain('owner="resting"');
+    expect(value('oldest_waiting_item_seconds{owner="metered",service="catalog"}')).toBeGreaterThan(0);
+    expect(value('waiting_bytes{owner="metered",service="catalog"}')).toBe(0);
+    expect(value('unfinished_pulls{lane="interactive",state="queued",service="catalog"}')).toBe(1);
+    expect(value('oldest_pull_seconds{lane="interactive",state="queued",service="catalog"}')).toBeGreaterThan(0);
+    expect(value('registry_limited_seconds{registry="busy.example.com",service="catalog"}')).toBeGreaterThan(50);
+    expect(value('queue_jobs{job="plan-batch",state="waiting",service="catalog"}')).toBe(3);
+  });
+
   it('are listed newest first, each once', async () => {
     const made = [];
     for (const name of ['x', 'y', 'z'])
