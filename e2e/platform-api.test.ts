@@ -164,12 +164,16 @@ describeStories('the platform API', (profile) => {
     expect((await call(endpoints.listArchives, {})).items.map(({ state }) => state)).toContain('failed');
   });
 
+  const savedArchive = async (): Promise<Buffer> => {
+    const saved = await call(endpoints.saveArchive, { body: { names: [image.config.digest] } });
+    const { link } = await archiveToEnd(saved.id);
+    return Buffer.from(await (await fetch(stack.url + link)).arrayBuffer());
+  };
+
   it('loads what is sent, in the name of the sender', async () => {
     const { secret } = await call(endpoints.createToken, { body: { name: 'sender', role: 'operator' } });
     secrets.push(secret);
-    const saved = await call(endpoints.saveArchive, { body: { names: [image.config.digest] } });
-    const { link } = await archiveToEnd(saved.id);
-    const bytes = Buffer.from(await (await fetch(stack.url + link)).arrayBuffer());
+    const bytes = await savedArchive();
     const path = '/api/v1/archives/uploads';
     const headers = { authorization: `Bearer ${secret}`, 'content-type': 'application/x-tar' };
     const sent = await fetch(stack.url + path, { method: 'POST', headers, body: bytes });
@@ -180,16 +184,50 @@ describeStories('the platform API', (profile) => {
     expect([broken.status, await broken.json()]).toMatchObject([422, { code: 'LOAD_FAILED' }]);
   });
 
+  it('loads what is sent in pieces, from where the archive says that it ends', async () => {
+    served = await savedArchive();
+    const body = { sizeBytes: served.length };
+    const { id, state } = await call(endpoints.beginUpload, { body });
+    expect(state).toBe('receiving');
+    const piece = async (offset: number, end: number) => {
+      const path = `/api/v1/archives/${id}/bytes?offset=${offset}`;
+      const headers = { 'content-type': 'application/octet-stream' };
+      const answer = await send(path, headers, { method: 'PATCH', body: new Uint8Array(served.subarray(offset, end)) });
+      return (await answer.json()) as { state: string; bytesDone: number; code: string };
+    };
+    const first = await piece(0, 100_000);
+    expect(first.state).toBe('receiving');
+    expect(await piece(first.bytesDone + 1, 200_000)).toMatchObject({ code: 'OFFSET_MISMATCH' });
+    await piece(first.bytesDone, served.length);
+    expect(await archiveToEnd(id)).toMatchObject({ state: 'done', source: null, loaded: [image.config.digest] });
+    expect(await piece(0, 1)).toMatchObject({ code: 'ARCHIVE_RECEIVED' });
+  });
+
   it('writes no secret into a log line, a row, a job or an event', async () => {
     const credential = { username: 'robot', password: 'password-of-one-pull' };
     secrets.push(credential.password);
-    await call(endpoints.startPull, { body: { reference: `${upstream.host}/team/nope:1`, credential } });
+    const body = { reference: `${upstream.host}/team/nope:1`, credential };
+    await call(endpoints.startPull, { body, idempotencyKey: 'with a password' });
+    const failed = await until(
+      async () => (await call(endpoints.listPulls, {})).items[0],
+      (pull) => pull?.state === 'failed',
+    );
+    expect(failed?.state).toBe('failed');
+    const saved = { body: { names: [image.config.digest] }, idempotencyKey: 'with a link' };
+    const { id } = await call(endpoints.saveArchive, saved);
+    const { link } = await archiveToEnd(id);
+    secrets.push(new URL(link as string, stack.url).searchParams.get('key') as string);
+    await fetch(stack.url + link);
+    await call(endpoints.saveArchive, saved);
     await fetch(`${stack.url}/api/v1/images?token=${adminToken}`, { headers: { authorization: 'Bearer wrong-token' } });
     await new Promise((resolve) => setTimeout(resolve, 500));
     const logs = await readdir(join(stack.folder, 'logs'));
     const texts = await Promise.all(logs.map((name) => readFile(join(stack.folder, 'logs', name), 'utf8')));
     expect(texts.join('')).toContain('"path":"/api/v1/images"');
     texts.push(...(await everyRow(stack)));
+    const jobs = await stack.queueLog();
+    expect(profile === 'embedded' || jobs.includes('resolve-pull')).toBe(true);
+    texts.push(jobs);
     for (const secret of secrets) {
       expect([secret.slice(0, 5), texts.filter((text) => text.includes(secret))]).toEqual([secret.slice(0, 5), []]);
     }

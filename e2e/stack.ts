@@ -52,6 +52,8 @@ export interface Stack {
   readonly services: readonly ServiceProcess[];
   /** Starts one more of this kind. */
   start(app: 'puller' | 'archiver'): Promise<ServiceProcess>;
+  /** What was ever written to a queue on Redis; '' where the queue is on PostgreSQL. */
+  queueLog(): Promise<string>;
   /** What does not hold between tables and store, all objects hashed. What a collector does meanwhile does not count. */
   violations(): Promise<string[]>;
   stop(): Promise<void>;
@@ -97,6 +99,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     services,
     docker: await openDockerCli(`tcp://127.0.0.1:${port}`, folder),
     start: async (app) => add(app),
+    queueLog: backing.queueLog,
     violations: () => findViolations(database, backing.blobStoreUrl),
     stop: async () => {
       await database.close();
@@ -122,6 +125,7 @@ interface Backing {
   databaseUrl: string;
   queueUrl: string;
   blobStoreUrl: string;
+  queueLog(): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -129,14 +133,16 @@ async function startBacking(profile: Profile, folder: string): Promise<Backing> 
   const postgres = await startEmbeddedPostgres({ dataDir: join(folder, 'postgres') });
   if (profile === 'embedded') {
     const blobStoreUrl = pathToFileURL(join(folder, 'blobs')).href;
-    return { databaseUrl: postgres.url, queueUrl: postgres.queueUrl, blobStoreUrl, stop: () => postgres.stop() };
+    const { url: databaseUrl, queueUrl } = postgres;
+    return { databaseUrl, queueUrl, blobStoreUrl, queueLog: async () => '', stop: () => postgres.stop() };
   }
   const [redis, minio] = await Promise.all([startRedis(), startMinio()]);
   if (!redis || !minio) throw new Error('the production profile needs redis-server and minio');
   const stop = async (): Promise<void> => {
     await Promise.all([redis.stop(), minio.stop(), postgres.stop()]);
   };
-  return { databaseUrl: postgres.url, queueUrl: redis.url, blobStoreUrl: minio.url, stop };
+  const urls = { databaseUrl: postgres.url, queueUrl: redis.url, blobStoreUrl: minio.url };
+  return { ...urls, queueLog: () => redis.readLog(), stop };
 }
 
 /** PostgreSQL may run as another user, who has to get to its folder. */

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,6 +14,8 @@ export interface RedisServer {
   crash(): Promise<void>;
   /** Starts it again after `crash`, on the same port and files; `empty` without them, as after the loss of its disk. */
   start(options?: { empty: boolean }): Promise<void>;
+  /** Everything that it was told to write since it was empty, jobs that have gone included; '' of a server that was only named. */
+  readLog(): Promise<string>;
   /** Ends it and removes its files. Idempotent. */
   stop(): Promise<void>;
 }
@@ -42,7 +44,7 @@ function namedServer(url: string): RedisServer {
   const refuse = async () => {
     throw new Error('a Redis that was only named cannot be crashed or started');
   };
-  return { url, crash: refuse, start: refuse, stop: async () => {} };
+  return { url, crash: refuse, start: refuse, readLog: async () => '', stop: async () => {} };
 }
 
 class LocalRedis implements RedisServer {
@@ -64,6 +66,13 @@ class LocalRedis implements RedisServer {
 
   async crash(): Promise<void> {
     await this.#end('SIGKILL');
+  }
+
+  async readLog(): Promise<string> {
+    const folder = join(this.folder, 'appendonlydir');
+    const files = (await readdir(folder)).filter((name) => name.endsWith('.aof'));
+    const texts = await Promise.all(files.map((name) => readFile(join(folder, name), 'latin1')));
+    return texts.join('');
   }
 
   async stop(): Promise<void> {
