@@ -1,7 +1,7 @@
 import { type ContentContext, openLayerIndex } from '@entrepot/content';
 import { layerAnalysedTopic, wantLayers } from '@entrepot/database';
 import { analyseLayerNow, type JobQueue } from '@entrepot/jobs';
-import { type IndexEntry, type LayerChanges, MergedTree, readLayerIndex } from '@entrepot/layers';
+import { EntryBudget, type IndexEntry, type LayerChanges, MergedTree, readLayerIndex } from '@entrepot/layers';
 import type { Digest } from '@entrepot/oci';
 
 /** What trees are made of. */
@@ -22,21 +22,22 @@ export interface TopLayer {
   entries(below: MergedTree): Iterable<IndexEntry>;
 }
 
-/** How much memory trees may take; an entry is some 450 bytes of it. */
+/** How much memory trees may take. */
 export interface TreeLimits {
   /** Of one stack, all layers together. */
-  maxEntries: number;
+  maxBytes: number;
   /** Of all trees that are kept for later. */
-  maxKeptEntries: number;
+  maxKeptBytes: number;
 }
 
 interface KeptTree {
   made: Promise<LayerTree>;
-  entries: number;
+  bytes: number;
 }
 
 const recheckMs = 1_000;
-const defaultLimits: TreeLimits = { maxEntries: 1_500_000, maxKeptEntries: 250_000 };
+/** Some 400 000 entries, and half as many. */
+const defaultLimits: TreeLimits = { maxBytes: 200e6, maxKeptBytes: 100e6 };
 
 /**
  * Trees over stored layers, those used last kept: layers never change, so neither do these. Indexes are read one stack
@@ -60,7 +61,7 @@ export class LayerTrees {
    * The tree of layers, the lowest first. Waits for those that nobody has looked into.
    *
    * @throws {LayerGoneError} a layer is not here; @throws {BrokenLayerError} it cannot be read
-   * @throws {TreeTooLargeError}
+   * @throws {LayerTooLargeError} together they are too much
    */
   async open(
     layers: readonly Digest[],
@@ -84,7 +85,7 @@ export class LayerTrees {
     use: (indexes: AsyncIterable<IndexEntry>[]) => Promise<T>,
   ): Promise<T> {
     await this.wait(layers, signal);
-    return this.#inTurn(() => use(this.#indexes(layers)));
+    return this.#inTurn(() => use(this.#indexes(layers, new EntryBudget(this.limits.maxBytes))));
   }
 
   /** Makes the analysis of layers urgent where it is missing, and resolves when all are analysed. */
@@ -118,32 +119,29 @@ export class LayerTrees {
   }
 
   #add(key: string, layers: readonly Digest[], top: TopLayer | undefined): KeptTree {
-    const made = this.#inTurn(() => this.#build(layers, top));
-    const kept: KeptTree = { made, entries: 0 };
+    const budget = new EntryBudget(this.limits.maxBytes);
+    const kept: KeptTree = { made: this.#inTurn(() => this.#build(layers, top, budget)), bytes: 0 };
     this.#kept.set(key, kept);
-    made.then(
-      ({ changes }) => this.#keep(kept, changes),
+    kept.made.then(
+      () => this.#keep(kept, budget.usedBytes),
       () => this.#kept.delete(key),
     );
     return kept;
   }
 
-  async #build(layers: readonly Digest[], top: TopLayer | undefined): Promise<LayerTree> {
+  async #build(layers: readonly Digest[], top: TopLayer | undefined, budget: EntryBudget): Promise<LayerTree> {
     const tree = new MergedTree();
     const changes: LayerChanges[] = [];
-    for (const index of this.#indexes(layers)) changes.push(await tree.add(index));
+    for (const index of this.#indexes(layers, budget)) changes.push(await tree.add(index));
     if (top) await tree.add(top.entries(tree));
     return { tree, changes };
   }
 
-  /** What all of them hold together is counted, and too much is refused while it is read. */
-  #indexes(layers: readonly Digest[]): AsyncGenerator<IndexEntry>[] {
-    const { maxEntries } = this.limits;
-    let total = 0;
+  /** What does not fit is refused while it is read. */
+  #indexes(layers: readonly Digest[], budget: EntryBudget): AsyncGenerator<IndexEntry>[] {
     const counted = async function* (index: AsyncIterable<IndexEntry>): AsyncGenerator<IndexEntry> {
       for await (const entry of index) {
-        total += 1;
-        if (total > maxEntries) throw new TreeTooLargeError(maxEntries);
+        budget.take(entry.path, entry);
         yield entry;
       }
     };
@@ -157,13 +155,13 @@ export class LayerTrees {
   }
 
   /** The one used last stays, however large. */
-  #keep(kept: KeptTree, changes: readonly LayerChanges[]): void {
-    kept.entries = changes.reduce((sum, { entries }) => sum + entries, 0);
-    let total = [...this.#kept.values()].reduce((sum, { entries }) => sum + entries, 0);
-    for (const [oldest, { entries }] of [...this.#kept].slice(0, -1)) {
-      if (total <= this.limits.maxKeptEntries) break;
+  #keep(kept: KeptTree, usedBytes: number): void {
+    kept.bytes = usedBytes;
+    let total = [...this.#kept.values()].reduce((sum, { bytes }) => sum + bytes, 0);
+    for (const [oldest, { bytes }] of [...this.#kept].slice(0, -1)) {
+      if (total <= this.limits.maxKeptBytes) break;
       this.#kept.delete(oldest);
-      total -= entries;
+      total -= bytes;
     }
   }
 }
@@ -190,16 +188,5 @@ export class BrokenLayerError extends Error {
     readonly reason: string,
   ) {
     super(`layer ${digest} cannot be read: ${reason}`);
-  }
-}
-
-/** Layers hold more than fits into memory. */
-export class TreeTooLargeError extends Error {
-  override readonly name = 'TreeTooLargeError';
-  readonly code = 'TREE_TOO_LARGE' as const;
-  readonly retryable = false;
-
-  constructor(maxEntries: number) {
-    super(`the layers hold more than ${maxEntries} entries: too many to show them as one tree`);
   }
 }

@@ -75,7 +75,7 @@ export async function readInlineContents(
 export async function changeContainerEntries(
   tx: Tx,
   containerId: string,
-  { dropped, put, sizeBytes }: { dropped: readonly Buffer[]; put: readonly ContainerEntryRow[]; sizeBytes: number },
+  { dropped, put, sizeBytes }: { dropped: readonly Buffer[]; put: Iterable<ContainerEntryRow>; sizeBytes: number },
 ): Promise<void> {
   for (const some of inBatches(dropped, () => 0)) {
     await tx.$executeRaw`
@@ -125,7 +125,7 @@ function record(row: ContainerEntryRow): object {
 }
 
 /** Few enough rows, and few enough bytes, for one statement. */
-function* inBatches<T>(rows: readonly T[], bytesOf: (row: T) => number): Generator<T[]> {
+function* inBatches<T>(rows: Iterable<T>, bytesOf: (row: T) => number): Generator<T[]> {
   let batch: T[] = [];
   let bytes = 0;
   for (const row of rows) {

@@ -2,6 +2,7 @@ export { bytesOfText, textOfBytes, wellFormedText } from './byte-text.js';
 export { compareTrees, type TreeDifference } from './compare-trees.js';
 export { type Compression, compressionMagicBytes, sniffCompression } from './compression.js';
 export { asCorruptStream, createDecompressor, type Decompressed, decompressed } from './decompress.js';
+export { EntryBudget } from './entry-budget.js';
 export { cleanEntryName, isRootName } from './entry-name.js';
 export {
   CorruptStreamError,

@@ -12,6 +12,7 @@ import {
   cleanEntryName,
   decompressed,
   defaultTarLimits,
+  EntryBudget,
   expandSparse,
   type IndexEntry,
   InvalidTarError,
@@ -31,6 +32,8 @@ import type { FileTree } from './file-tree.js';
 const blockBytes = 512;
 const uploadKeptMs = 60 * 60_000;
 const limits = { ...defaultTarLimits, maxEntries: 1_000_000 };
+/** Of its index. */
+const maxKeptBytes = 200e6;
 
 /** Stores a context; `owner` leases it. @throws {BuildError} it is no tar, or cut */
 export async function storeContext(
@@ -74,10 +77,14 @@ async function readContext(
   };
   const reader: TarReader = new TarReader(closed(), limits);
   const entries: IndexEntry[] = [];
+  const budget = new EntryBudget(maxKeptBytes);
   let endBytes = 0;
   for await (const [entry, body] of reader) {
     const read = await readEntry(entry, body);
-    if (read !== null) entries.push(read);
+    if (read !== null) {
+      budget.take(read.path, read);
+      entries.push(read);
+    }
     endBytes = entry.offsetBytes + entry.sizeBytes;
   }
   // What was added to close the tar is no content.

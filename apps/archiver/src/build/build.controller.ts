@@ -11,13 +11,7 @@ import { DockerfileError } from './dockerfile/errors.js';
 import { BuildError } from './errors.js';
 import type { BuildMessage, ImageBuilder } from './image-builder.js';
 
-const badRequests = new Set([
-  'INVALID_REFERENCE',
-  'INVALID_PLATFORM',
-  'UNSAFE_PATH',
-  'LAYER_TOO_LARGE',
-  'TREE_TOO_LARGE',
-]);
+const badRequests = new Set(['INVALID_REFERENCE', 'INVALID_PLATFORM', 'UNSAFE_PATH', 'LAYER_TOO_LARGE']);
 
 /** `docker build` by the classic builder: catalog passes context and query on as they are. */
 @Controller('internal')

@@ -123,9 +123,14 @@ async function keep(tx: Tx, id: string, tree: WritableTree): Promise<void> {
   const rows = await withContents(tx, id, put);
   await changeContainerEntries(tx, id, {
     dropped: dropped.map(bytesOfText),
-    put: rows.map(rowOfEntry),
+    put: rowsOf(rows),
     sizeBytes: tree.sizeBytes(),
   });
+}
+
+/** One at a time: all of them would take more room than the entries. */
+function* rowsOf(entries: readonly WrittenEntry[]): Generator<ContainerEntryRow> {
+  for (const entry of entries) yield rowOfEntry(entry);
 }
 
 /** A name that is new for a file, or a file with another time, needs the bytes that an earlier row has. */

@@ -4,6 +4,7 @@ import {
   CorruptStreamError,
   decompressed,
   defaultTarLimits,
+  EntryBudget,
   expandSparse,
   type FileAttributes,
   InvalidTarError,
@@ -27,7 +28,9 @@ export interface StagedEntry extends Omit<FileAttributes, 'type'> {
 }
 
 const xattrPrefix = 'SCHILY.xattr.';
-const limits = { ...defaultTarLimits, maxEntries: 500_000 };
+const limits = { ...defaultTarLimits, maxEntries: 200_000 };
+/** They are put into one tree, and written in one transaction. */
+const maxKeptBytes = 100e6;
 
 /**
  * Reads an archive that was sent to be unpacked, and stores the content of its files. Nothing at all is an archive
@@ -42,7 +45,12 @@ export async function stageArchive(source: Readable, content: StagedContent): Pr
     const { stream, packedBytes } = await decompressed(source);
     const meter = { packedBytes, entry: (): string | null => reader.entryName };
     const reader: TarReader = new TarReader(withinLimits(stream, limits, meter), limits);
-    for await (const [entry, body] of reader) staged.push(await stageEntry(entry, body, content));
+    const budget = new EntryBudget(maxKeptBytes);
+    for await (const [entry, body] of reader) {
+      const read = await stageEntry(entry, body, content);
+      budget.take(read.name, read);
+      staged.push(read);
+    }
     await content.flush();
     return staged;
   } catch (error) {

@@ -1,13 +1,13 @@
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { measureWaste, SymlinkLoopError } from '@entrepot/layers';
+import { LayerTooLargeError, measureWaste, SymlinkLoopError } from '@entrepot/layers';
 import type { Logger } from '@entrepot/observability';
 import { type Digest, isCodedError, isDigest } from '@entrepot/oci';
 import { Controller, Inject, Param, Post, Req, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { InternalGuard } from '../internal-guard.js';
-import { BrokenLayerError, LayerGoneError, type LayerTrees, TreeTooLargeError } from '../layer-trees.js';
+import { BrokenLayerError, LayerGoneError, type LayerTrees } from '../layer-trees.js';
 import { LAYER_TREES, LOGGER } from '../providers.js';
 import {
   compareStacks,
@@ -101,7 +101,7 @@ function statusOf(error: unknown): number {
   if (error instanceof PathError) return error.code === 'PATH_NOT_FOUND' ? 404 : 400;
   if (error instanceof SymlinkLoopError) return 400;
   if (error instanceof LayerGoneError) return 409;
-  if (error instanceof BrokenLayerError || error instanceof TreeTooLargeError) return 422;
+  if (error instanceof BrokenLayerError || error instanceof LayerTooLargeError) return 422;
   return error instanceof z.ZodError || error instanceof SyntaxError ? 400 : 500;
 }
 

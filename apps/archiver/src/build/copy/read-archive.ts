@@ -6,6 +6,7 @@ import {
   compressionMagicBytes,
   decompressed,
   defaultTarLimits,
+  EntryBudget,
   type IndexEntry,
   InvalidTarError,
   indexEntry,
@@ -28,6 +29,8 @@ export interface ArchiveFiles {
 }
 
 const limits = { ...defaultTarLimits, maxEntries: 1_000_000 };
+/** Of its index. */
+const maxKeptBytes = 200e6;
 
 /**
  * The files in a tar, plain or packed by gzip or zstd; null when the file is none, and is to be copied as it is.
@@ -73,9 +76,12 @@ async function readEntries(source: Readable, entries: IndexEntry[]): Promise<voi
   const { stream, packedBytes } = await decompressed(source);
   const meter = { packedBytes, entry: (): string | null => reader.entryName };
   const reader: TarReader = new TarReader(withinLimits(stream, limits, meter), limits);
+  const budget = new EntryBudget(maxKeptBytes);
   for await (const [entry] of reader) {
     if (isRootName(entry.name)) continue;
     const read = indexEntry({ ...entry, path: cleanEntryName(entry.name), whiteout: null }, null);
-    if (read !== null) entries.push(read);
+    if (read === null) continue;
+    budget.take(read.path, read);
+    entries.push(read);
   }
 }
