@@ -76,6 +76,41 @@ describe('people and batches', () => {
     expect(ranges).toBeGreaterThan(0);
   }, 120_000);
 
+  it('do not meet on the processors: while a pull is young each puller does one thing for batches', async () => {
+    let most = 0;
+    let open = 0;
+    const counted = await startUpstream({
+      intercept: ({ url = '' }, response) => {
+        if (!url.includes('/blobs/')) return false;
+        most = Math.max(most, ++open);
+        response.once('close', () => {
+          open -= 1;
+        });
+        return false;
+      },
+    });
+    try {
+      const references = [];
+      for (let index = 0; index < 6; index++) {
+        const { image } = await put(`busy-${index}`, [`busy-${index}`, 20_000]);
+        counted.putImage(`busy-${index}`, image, '1');
+        references.push(`${counted.host}/busy-${index}:1`);
+      }
+      counted.faults.add({ on: 'blob' }, { delayMs: 30 });
+      // Somebody's pull that stays young.
+      const pull = { reference: 'docker.io/library/young:1', kind: 'interactive', credentialKey: '' };
+      await database().pull.create({
+        data: { ...pull, state: 'fetching', createdAt: new Date(Date.now() + 3_600_000) },
+      });
+      await fixture.startPuller();
+      const id = await fixture.createBatch(references);
+      expect((await fixture.waitFor(id, 'done')).counts.done).toBe(6);
+      expect(most).toBe(1);
+    } finally {
+      await counted.close();
+    }
+  }, 120_000);
+
   it('do not wait twice: what a batch is fetching and somebody wants is not interrupted any more', async () => {
     const { parts } = await fixture.startPuller();
     const wanted = await put('wanted', ['wanted', 2_000_000]);

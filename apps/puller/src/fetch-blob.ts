@@ -55,7 +55,8 @@ export async function fetchBatchBlob(
   { digest }: { digest: Digest },
   job: Job,
 ): Promise<{ retryAt: Date } | undefined> {
-  return await withSlot(parts, 'batch', job, (slot) => fetchWith(parts, digest, slot, job));
+  const fetch = () => withSlot(parts, 'batch', job, (slot) => fetchWith(parts, digest, slot, job));
+  return await parts.courtesy.whenPossible(fetch, job.signal);
 }
 
 async function withSlot<T>(

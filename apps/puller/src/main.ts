@@ -9,6 +9,7 @@ import { TrustPolicy } from '@entrepot/trust';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AppModule } from './app.module.js';
+import { Courtesy } from './courtesy.js';
 import { openRegistry } from './open-registry.js';
 import type { PullerParts } from './parts.js';
 import { observeTransfers } from './transfer-metrics.js';
@@ -45,6 +46,7 @@ async function openParts(config: ServiceConfig, logger: Logger, metrics: Metrics
   const content = { database, store };
   return {
     content,
+    courtesy: new Courtesy(content),
     slots: new TransferSlots(transferSlots, observeTransfers(metrics)),
     trust: new TrustPolicy(config.trustPolicy),
     freeBytes: () => findFreeBytes(content, store, config.blobCapacityBytes),

@@ -3,6 +3,7 @@ import type { JobQueue } from '@entrepot/jobs';
 import type { Logger } from '@entrepot/observability';
 import type { Credential, RegistryClient } from '@entrepot/registry-client';
 import type { TrustPolicy } from '@entrepot/trust';
+import type { Courtesy } from './courtesy.js';
 import type { TransferSlots } from './transfer-slots.js';
 
 /** Everything from outside that the steps of a pull work with. Whoever opened it closes it. */
@@ -15,6 +16,7 @@ export interface PullerParts {
   secretBox: SecretBox;
   logger: Logger;
   slots: TransferSlots;
+  courtesy: Courtesy;
   /** Which images must be signed, and by whom. */
   trust: TrustPolicy;
   /** How much more the store can take; null when nobody knows. */

@@ -16,6 +16,7 @@ import { migrateQueue, openQueue, planBatch } from '@entrepot/jobs';
 import { createLogger } from '@entrepot/observability';
 import { parseReference } from '@entrepot/oci';
 import { TrustPolicy } from '@entrepot/trust';
+import { Courtesy } from './courtesy.js';
 import { openRegistry } from './open-registry.js';
 import type { PullerParts } from './parts.js';
 import { TransferSlots } from './transfer-slots.js';
@@ -57,6 +58,7 @@ export async function openPullers(
       ...{ content: { database: own, store }, ...registries, secretBox, logger },
       queue: openQueue(queueUrl, { onError: () => {} }),
       slots: new TransferSlots(transferSlots),
+      courtesy: new Courtesy({ database: own }),
       trust: new TrustPolicy(),
       freeBytes: () => store.freeBytes(),
       owner: `puller:${randomUUID()}`,

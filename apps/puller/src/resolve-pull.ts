@@ -24,6 +24,8 @@ import { checkSupported } from './supported-image.js';
 /** What a batch does with a registry that cannot be reached: so often again, with growing waits. */
 const batchTries = 5;
 const firstBatchWaitMs = 5_000;
+/** How long it lets people go first before it looks again. */
+const stepBackMs = 300;
 
 /** Finds out what a pull needs and has it fetched, or published when all of it is here. */
 export async function resolvePull(
@@ -33,6 +35,17 @@ export async function resolvePull(
 ): Promise<{ retryAt: Date } | undefined> {
   const pull = await findQueued(parts, pullId);
   if (!pull) return;
+  if (pull.kind !== 'batch') return await resolve(parts, pull, job);
+  const done = await parts.courtesy.attempt(() => resolve(parts, pull, job));
+  // Not waited for here: the worker is needed for those who must not wait.
+  return done === null ? { retryAt: new Date(Date.now() + stepBackMs) } : done.result;
+}
+
+async function resolve(
+  parts: PullerParts,
+  pull: PullRow,
+  job: Pick<JobContext, 'signal' | 'lastAttempt'>,
+): Promise<{ retryAt: Date } | undefined> {
   try {
     const credential = openCredential(parts, pull.credential);
     const request = { credential, signal: job.signal, isBatch: pull.kind === 'batch' };

@@ -349,7 +349,7 @@ export {
   postponeReviews,
   retryReviews,
 } from './reviews.js';
-export { countUnfinishedPulls, countWaitingItems } from './scheduler-facts.js';
+export { countUnfinishedPulls, countWaitingItems, hasYoungPulls } from './scheduler-facts.js';
 export {
   beginRun,
   delayRun,

@@ -26,6 +26,16 @@ export async function countUnfinishedPulls(tx: Tx): Promise<UnfinishedPulls[]> {
       from pull where state in ('queued', 'fetching', 'publishing') group by kind, state`;
 }
 
+/** Whether somebody waits for a pull that began a moment ago and that nothing but us holds up. */
+export async function hasYoungPulls(tx: Tx, youngMs: number): Promise<boolean> {
+  const [row] = await tx.$queryRaw<{ found: boolean }[]>`
+    select exists (
+      select from pull
+       where state in ('queued', 'fetching', 'publishing') and kind = 'interactive' and not_before <= now()
+         and created_at > now() - make_interval(secs => ${youngMs / 1000}::float8)) as found`;
+  return row?.found === true;
+}
+
 /** Those who have most waiting first. */
 export async function countWaitingItems(tx: Tx, mostOwners: number): Promise<WaitingItems[]> {
   return await tx.$queryRaw<WaitingItems[]>`
