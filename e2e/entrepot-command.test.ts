@@ -213,6 +213,7 @@ describe('the entrepot command', () => {
     [['imagse'], 'error: unknown command'],
     [['images', '--format', '{{.Nope}'], 'entrepot: template:1: unexpected "}"'],
     [['images', '-f', 'colour=red'], "invalid filter 'colour': there are"],
+    [['search', '-f', 'stars=many', 'redis'], "invalid filter 'stars=many': expected a whole number"],
     [['pull'], 'name images, or a file of them'],
     [['pull', '-f', '/nonexistent/list'], 'cannot read /nonexistent/list'],
     [['pull', 'Bad/Name'], 'repository name (Name) must be lowercase'],

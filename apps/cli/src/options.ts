@@ -43,6 +43,13 @@ export function booleanFilter(filters: Record<string, string[]>, key: string): b
   throw new UsageError(`invalid filter '${key}=${text}': expected true or false`);
 }
 
+/** The largest of the numbers that a filter was given. @throws {UsageError} */
+export function numberFilter(filters: Record<string, string[]>, key: string): number | undefined {
+  const bad = filters[key]?.find((text) => !/^\d{1,15}$/.test(text));
+  if (bad !== undefined) throw new UsageError(`invalid filter '${key}=${bad}': expected a whole number`);
+  return filters[key] && Math.max(...filters[key].map(Number));
+}
+
 /** The options that every list has. */
 export const listHelp = {
   format: 'a Go template, "table TEMPLATE", or "json"',

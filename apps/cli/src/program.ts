@@ -1,5 +1,5 @@
 import { ConfigError } from '@entrepot/config';
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, type Option } from 'commander';
 import { ApiError } from './client/api-client.js';
 import { addCommands } from './commands/index.js';
 import type { CommandContext } from './context.js';
@@ -27,6 +27,7 @@ export function createProgram(context: CommandContext): Command {
     .description('Lists, searches, pulls, removes, saves and loads container images through an Entrepot server.')
     .version(version, '-V, --version', 'print the version of this command')
     .helpOption('-h, --help', 'explain a command')
+    .configureHelp({ optionDescription: describeOption })
     .addHelpText('after', environmentHelp)
     .showSuggestionAfterError()
     .configureOutput({
@@ -36,6 +37,15 @@ export function createProgram(context: CommandContext): Command {
     .exitOverride();
   addCommands(program, context);
   return program;
+}
+
+/** That a list is empty when nothing is said needs no word. */
+function describeOption(option: Option): string {
+  const { description, argChoices, defaultValue } = option;
+  const choices = argChoices ? `one of ${argChoices.join(', ')}` : '';
+  const isTold = defaultValue !== undefined && typeof defaultValue !== 'boolean' && String(defaultValue) !== '';
+  const extra = [choices, isTold ? `default ${defaultValue}` : ''].filter((text) => text !== '').join('; ');
+  return extra === '' ? description : `${description} (${extra})`;
 }
 
 const environmentHelp = `

@@ -26,12 +26,18 @@ export function addEvents(program: Command, context: CommandContext): void {
     .option('--until <time>', 'end there, likewise')
     .option('--format <template>', 'a Go template, or "json"')
     .option('--json', 'print one JSON object a line')
+    .addHelpText('after', examples)
     .action(async (options: EventsOptions) => {
       const show = printer(context, options);
       for await (const event of options.until === undefined ? follow(context, options) : past(context, options))
         await show(event);
     });
 }
+
+const examples = `
+Examples:
+  entrepot events                             what happens, until Ctrl-C
+  entrepot events --since 24h --until 0s -f type=image -f event=pull`;
 
 function query({ filter }: EventsOptions): { type?: string[]; action?: string[]; subject?: string; caller?: string } {
   const filters = readFilters(filter, ['type', 'event', 'subject', 'caller']);

@@ -38,6 +38,7 @@ export function addImages(program: Command, context: CommandContext): void {
     .option('--no-trunc', listHelp.noTrunc)
     .option('-q, --quiet', 'only print ids')
     .option('--json', listHelp.json)
+    .addHelpText('after', examples)
     .action(async (name: string | undefined, options: ImagesOptions) => {
       const images = await readImages(context, name, options);
       if (options.json) return print(context, `${JSON.stringify(images, null, 2)}\n`);
@@ -45,6 +46,13 @@ export function addImages(program: Command, context: CommandContext): void {
       await print(context, formatList(rows, imageShape(options), options));
     });
 }
+
+const examples = `
+Examples:
+  entrepot images
+  entrepot images --digests registry.example.com/team/api
+  entrepot images -f dangling=true -q
+  entrepot images --format 'table {{.Repository}}:{{.Tag}}\\t{{.Size}}'`;
 
 async function readImages(context: CommandContext, name: string | undefined, options: ImagesOptions): Promise<Image[]> {
   const filters = readFilters(options.filter, filterKeys);

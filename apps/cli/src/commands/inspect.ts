@@ -18,6 +18,7 @@ export function addInspect(program: Command, context: CommandContext): void {
     .option('-f, --format <template>', listHelp.format)
     .option('--platform <platform>', platformHelp)
     .option('--json', 'print the answer of the API instead, which knows more')
+    .addHelpText('after', examples)
     .action(async (names: string[], { format, platform, json }: InspectOptions) => {
       const template = format === undefined || format === 'json' ? null : compileTemplate(format);
       const found: object[] = [];
@@ -33,3 +34,9 @@ export function addInspect(program: Command, context: CommandContext): void {
       await eachName(context, names, inspect, end);
     });
 }
+
+const examples = `
+Examples:
+  entrepot inspect redis:7
+  entrepot inspect -f '{{.Os}}/{{.Architecture}}' redis:7
+  entrepot inspect --json redis:7             with its digests, layers and signatures`;

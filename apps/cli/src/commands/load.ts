@@ -24,41 +24,46 @@ export function addLoad(program: Command, context: CommandContext): void {
     .option('--url <url>', 'let the server fetch it from there')
     .option('--platform <platform>', 'only this platform, as linux/arm64')
     .option('-q, --quiet', 'show no progress')
+    .addHelpText('after', examples)
     .action(async ({ input, url, platform, quiet }: LoadOptions) => {
       if (url !== undefined && input !== undefined) throw new UsageError('give --input or --url, not both');
       const view = openProgress(context.stderr, quiet);
+      let loaded: string[];
       try {
-        if (url !== undefined) await loadUrl(context, url, platform, view);
-        else if (input !== undefined)
-          await followLoad(context, await sendFile(context, input, { platform, view }), view);
-        else await loadPipe(context, platform);
+        loaded = await load(context, { input, url, platform }, view);
       } finally {
         view.close();
       }
+      await print(context, loadedText(loaded));
     });
 }
 
+const examples = `
+Examples:
+  entrepot load -i images.tar                 called again after a cut, it goes on where it ended
+  docker save redis:7 | entrepot load
+  entrepot load --url https://example.com/images.tar.gz`;
+
+/** Gives back what was loaded: tags, or ids. */
+async function load(context: CommandContext, wish: LoadOptions, view: ProgressView): Promise<string[]> {
+  const { input, url, platform } = wish;
+  if (input !== undefined) return followLoad(context, await sendFile(context, input, { platform, view }), view);
+  if (url === undefined) return loadPipe(context, platform);
+  const { id } = await context.client().call(loadFromUrl, { body: { url, platform } }, context.signal);
+  return followLoad(context, id, view);
+}
+
 /** What comes by a pipe comes once: it is loaded as it is sent. */
-async function loadPipe(context: CommandContext, platform: string | undefined): Promise<void> {
+async function loadPipe(context: CommandContext, platform: string | undefined): Promise<string[]> {
   const { stdin } = context;
   if (stdin.isTTY) throw new UsageError('an archive is not typed in; use --input or a pipe');
   const upload = { body: Readable.from(stdin), contentType: 'application/x-tar' };
   const { loaded } = await context.client().upload(uploadArchive, { query: { platform } }, upload, context.signal);
-  await print(context, loadedText(loaded));
-}
-
-async function loadUrl(
-  context: CommandContext,
-  url: string,
-  platform: string | undefined,
-  view: ProgressView,
-): Promise<void> {
-  const { id } = await context.client().call(loadFromUrl, { body: { url, platform } }, context.signal);
-  await followLoad(context, id, view);
+  return loaded;
 }
 
 /** Waits for the end of a load; Ctrl-C gives it up. */
-async function followLoad(context: CommandContext, id: string, view: ProgressView): Promise<void> {
+async function followLoad(context: CommandContext, id: string, view: ProgressView): Promise<string[]> {
   const client = context.client();
   try {
     for await (const { data } of client.events(followArchive, { params: { id } }, { signal: context.signal })) {
@@ -67,7 +72,7 @@ async function followLoad(context: CommandContext, id: string, view: ProgressVie
         view.update([{ id, label: 'Archive', doneBytes, totalBytes, status: '', verb: 'Loading' }]);
       }
       if (data.state === 'failed') throw new LoadFailedError(data.error?.message ?? 'the archive was not loaded');
-      if (data.state === 'done') return await print(context, loadedText(data.loaded));
+      if (data.state === 'done') return data.loaded;
     }
     throw new LoadFailedError('the server stopped telling about the load');
   } catch (error) {

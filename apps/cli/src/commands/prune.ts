@@ -24,6 +24,7 @@ export function addPrune(program: Command, context: CommandContext): void {
     .option('--filter <filter>', 'until, label, label! as name=value; several times', collect, [])
     .option('-n, --dry-run', 'only say what would go, and how many bytes that would free')
     .option('--json', 'print the answer of the API')
+    .addHelpText('after', examples)
     .action(async ({ all, force, filter, dryRun, json }: PruneOptions) => {
       const filters = readFilters(filter, ['until', 'label', 'label!']);
       const which = all ? 'all images' : 'all images without a tag';
@@ -37,3 +38,8 @@ export function addPrune(program: Command, context: CommandContext): void {
       await print(context, `${removalText(removal)}${total}`);
     });
 }
+
+const examples = `
+Examples:
+  entrepot prune -n                           what it would free
+  entrepot prune -a -f --filter until=720h    all that no container uses and that is older than 30 days`;

@@ -34,7 +34,10 @@ interface RegistryOptions {
 }
 
 export function addRegistry(program: Command, context: CommandContext): void {
-  const registry = program.command('registry').description('list and configure upstream registries');
+  const registry = program
+    .command('registry')
+    .description('list and configure upstream registries')
+    .addHelpText('after', examples);
   addList(registry, context);
   settingsOf(registry.command('add <host>').description('configure a registry')).action(
     async (host: string, options: RegistryOptions) => {
@@ -60,6 +63,12 @@ export function addRegistry(program: Command, context: CommandContext): void {
       await context.client().call(deleteRegistry, { params: { host } }, context.signal);
     });
 }
+
+const examples = `
+Examples:
+  entrepot registry add registry.example.com --username robot --password-stdin < password
+  entrepot registry set docker.io --requests-per-minute 60 --mirror https://mirror.example.com
+  entrepot registry test registry.example.com`;
 
 function addList(registry: Command, context: CommandContext): void {
   registry

@@ -24,6 +24,7 @@ export function addRmi(program: Command, context: CommandContext): void {
     .option('--platform <platform>', 'only what is here of this platform; several times', collect, [])
     .option('-n, --dry-run', 'only say what would go, and how many bytes that would free')
     .option('--json', 'print one JSON array')
+    .addHelpText('after', examples)
     .action(async (names: string[], { force, prune, platform, dryRun, json }: RmiOptions) => {
       const removals: Removal[] = [];
       const remove = async (name: string): Promise<void> => {
@@ -37,6 +38,12 @@ export function addRmi(program: Command, context: CommandContext): void {
       );
     });
 }
+
+const examples = `
+Examples:
+  entrepot rmi redis:7
+  entrepot rmi -n redis:7                     what it would free, to the byte
+  entrepot rmi $(entrepot images -q -f dangling=true)`;
 
 /** In docker's words; the bytes only where nothing was removed yet. */
 export function removalText({ lines, dryRun, freedBytes }: Removal): string {

@@ -16,6 +16,7 @@ export function addSave(program: Command, context: CommandContext): void {
     .option('-o, --output <file>', 'write to this file; a save that was cut goes on where it ended')
     .option('--platform <platform>', 'only this platform, as linux/arm64')
     .option('-q, --quiet', 'show no progress')
+    .addHelpText('after', examples)
     .action(async (names: string[], { output, platform, quiet }: SaveOptions) => {
       const path = archivePath(names, platform);
       if (output !== undefined) return saveToFile(context, path, output, quiet);
@@ -23,6 +24,11 @@ export function addSave(program: Command, context: CommandContext): void {
       await saveToStream(context, path);
     });
 }
+
+const examples = `
+Examples:
+  entrepot save -o images.tar redis:7 nginx   called again after a cut, it goes on where it ended
+  entrepot save redis:7 | docker load`;
 
 function archivePath(names: readonly string[], platform: string | undefined): string {
   const query = new URLSearchParams(names.map((name): [string, string] => ['names', name]));

@@ -2,7 +2,7 @@ import { type EndpointOutput, searchImages } from '@entrepot/platform-api';
 import type { Command } from 'commander';
 import { type CommandContext, print } from '../context.js';
 import { ellipsis } from '../names.js';
-import { booleanFilter, collect, listHelp, readFilters, wholeNumber } from '../options.js';
+import { booleanFilter, collect, listHelp, numberFilter, readFilters, wholeNumber } from '../options.js';
 import { formatList, type ListOptions, type ListShape } from '../output/list.js';
 
 type Result = EndpointOutput<typeof searchImages>['results'][number];
@@ -23,12 +23,13 @@ export function addSearch(program: Command, context: CommandContext): void {
     .option('--no-trunc', listHelp.noTrunc)
     .option('-q, --quiet', 'only print names')
     .option('--json', listHelp.json)
+    .addHelpText('after', examples)
     .action(async (term: string, options: SearchOptions) => {
       const filters = readFilters(options.filter, ['stars', 'is-official', 'is-automated']);
       const query = {
         term,
         limit: options.limit,
-        stars: filters.stars && Math.max(...filters.stars.map(wholeNumber(0))),
+        stars: numberFilter(filters, 'stars'),
         isOfficial: booleanFilter(filters, 'is-official'),
         isAutomated: booleanFilter(filters, 'is-automated'),
       };
@@ -37,6 +38,12 @@ export function addSearch(program: Command, context: CommandContext): void {
       await print(context, formatList(results, searchShape(options), options));
     });
 }
+
+const examples = `
+Examples:
+  entrepot search redis
+  entrepot search -f is-official=true --limit 5 redis
+  entrepot search registry.example.com/api    asks that registry alone`;
 
 function searchShape({ trunc }: SearchOptions): ListShape<Result> {
   return {

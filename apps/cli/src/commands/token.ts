@@ -9,7 +9,10 @@ import { eachName } from './each-name.js';
 type Token = EndpointOutput<typeof listTokens>['items'][number];
 
 export function addToken(program: Command, context: CommandContext): void {
-  const token = program.command('token').description('make, list and take away access tokens');
+  const token = program
+    .command('token')
+    .description('make, list and take away access tokens')
+    .addHelpText('after', examples);
   token
     .command('create <name>')
     .description('make a token and print its secret, which is told only this once')
@@ -44,6 +47,11 @@ export function addToken(program: Command, context: CommandContext): void {
       }),
     );
 }
+
+const examples = `
+Examples:
+  entrepot token create ci --role operator --expires 2027-01-01T00:00:00Z
+  ENTREPOT_TOKEN=ent_… entrepot images`;
 
 const tokenShape: ListShape<Token> = {
   row: ({ name, role, createdBy, createdAt, lastUsedAt, expiresAt }) => ({

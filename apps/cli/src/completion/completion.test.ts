@@ -30,6 +30,14 @@ describe('completion', () => {
     expect(completions('im')).toEqual(['images']);
     expect(completions('images', '--dig')).toEqual(['--digests']);
     expect(completions('images', '--nothing')).toEqual([]);
+    expect(completions('batch', 'pri')).toEqual(['priority']);
+  });
+
+  it('offers the values that a flag takes, and leaves files to the shell', () => {
+    expect(completions('pull', '--priority', '')).toEqual(['low', 'normal', 'high']);
+    expect(completions('pull', '-a', '--on-interrupt', 'd')).toEqual(['detach']);
+    expect(completions('load', '-i', '')).toEqual([]);
+    expect(completionScript('fish', 'entrepot', words)).toContain("-l priority -x -a 'low normal high' -d");
   });
 
   it('is a script that bash and zsh can read, and lines for fish', () => {

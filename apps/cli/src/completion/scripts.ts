@@ -17,17 +17,25 @@ export function completionScript(shell: Shell, program: string, words: readonly 
 }
 
 /** Commands whose arguments are images that are here. */
-const takesImages = ['inspect', 'history', 'rmi', 'save', 'tag', 'layers', 'ls', 'cat'];
+const takesImages = ['inspect', 'history', 'rmi', 'save', 'tag', 'layers', 'ls', 'cat', 'diff', 'waste'];
 
 function bashScript(program: string, words: readonly CommandWords[]): string {
   const cases = words.map(({ path, subcommands, flags }) => {
     const candidates = [...subcommands, ...flags].map(({ name }) => name).join(' ');
     return `    '${path}') words='${candidates}' ;;`;
   });
+  // Of a flag that takes anything the shell offers files.
+  const values = words.flatMap(({ path, flags }) =>
+    flags.flatMap((flag) =>
+      flag.values === null
+        ? []
+        : [`    '${`${path} ${flag.name}`.trim()}') words='${flag.values.join(' ')}'; flags= ;;`],
+    ),
+  );
   const known = words.map(({ path }) => `'${path}'`).join(' ');
   const images = takesImages.map((name) => `'${name}'`).join('|');
   return `_${program}() {
-  local current=\${COMP_WORDS[COMP_CWORD]} path='' next word words=''
+  local current=\${COMP_WORDS[COMP_CWORD]} path='' next word words='' flags=1
   local -a known=(${known})
   for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     [[ $word == -* ]] && continue
@@ -39,7 +47,10 @@ function bashScript(program: string, words: readonly CommandWords[]): string {
   case "$path" in
 ${cases.join('\n')}
   esac
-  if [[ $current != -* ]]; then
+  case "\${path:+$path }\${COMP_WORDS[COMP_CWORD-1]}" in
+${values.join('\n')}
+  esac
+  if [[ $flags && $current != -* ]]; then
     case "$path" in
     ${images}) words="$words $(${program} images --format '{{.Repository}}:{{.Tag}}' 2>/dev/null | grep -v '<none>')" ;;
     esac
@@ -65,9 +76,10 @@ function fishScript(program: string, words: readonly CommandWords[]): string {
       ...subcommands.map(
         ({ name, description }) => `complete -c ${program} -f${when} -a ${name} -d ${quote(description)}`,
       ),
-      ...flags.map(({ name, description }) => {
+      ...flags.map(({ name, description, values }) => {
         const flag = name.startsWith('--') ? `-l ${name.slice(2)}` : `-s ${name.slice(1)}`;
-        return `complete -c ${program}${when} ${flag} -d ${quote(description)}`;
+        const value = values === null ? '' : values.length === 0 ? ' -r' : ` -x -a ${quote(values.join(' '))}`;
+        return `complete -c ${program}${when} ${flag}${value} -d ${quote(description)}`;
       }),
     ];
   });

@@ -6,7 +6,14 @@ export interface CommandWords {
   path: string;
   subcommands: { name: string; description: string }[];
   /** Long and short flags. */
-  flags: { name: string; description: string }[];
+  flags: Flag[];
+}
+
+/** A flag; `values` are those that may follow, empty for any, and null when none does. */
+export interface Flag {
+  name: string;
+  description: string;
+  values: readonly string[] | null;
 }
 
 /** The words of every command, for completion scripts. */
@@ -16,8 +23,8 @@ export function collectWords(program: Command): CommandWords[] {
     const words: CommandWords = {
       path,
       subcommands: shown.map((child) => ({ name: child.name(), description: child.summary() || child.description() })),
-      flags: command.options.flatMap(({ long, short, description }) =>
-        [long, short].flatMap((name) => (name ? [{ name, description }] : [])),
+      flags: command.options.flatMap(({ long, short, description, required, argChoices = [] }) =>
+        [long, short].flatMap((name) => (name ? [{ name, description, values: required ? argChoices : null }] : [])),
       ),
     };
     return [words, ...shown.flatMap((child) => walk(child, `${path} ${child.name()}`.trim()))];

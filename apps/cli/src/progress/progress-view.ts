@@ -59,8 +59,8 @@ const totalName = 'Total';
 class Bars implements ProgressView {
   readonly #bars = new Map<string, SingleBar>();
   readonly #multi: MultiBar;
-  readonly #startedAt = performance.now();
-  #startBytes: number | undefined;
+  /** When each bar began, and with how many bytes. */
+  readonly #starts = new Map<string, { atMs: number; bytes: number }>();
 
   constructor(readonly stream: ProgressStream) {
     this.#multi = new MultiBar(
@@ -81,11 +81,13 @@ class Bars implements ProgressView {
   }
 
   update(transfers: readonly Transfer[]): void {
-    for (const transfer of transfers) {
-      const text = transfer.status || `${humanSize(transfer.doneBytes)}/${humanSize(transfer.totalBytes)}`;
-      this.#draw(transfer.id, transfer.label, transfer.doneBytes, transfer.totalBytes, text);
+    const isAlone = transfers.length === 1;
+    for (const { id, label, doneBytes, totalBytes, status } of transfers) {
+      const moved = `${humanSize(doneBytes)}/${humanSize(totalBytes)}`;
+      const text = status || (isAlone ? `${moved}${this.#speed(id, doneBytes, totalBytes)}` : moved);
+      this.#draw(id, label, doneBytes, totalBytes, text);
     }
-    if (transfers.length > 1) this.#drawTotal(transfers);
+    if (!isAlone && transfers.length > 0) this.#drawTotal(transfers);
     this.#multi.update();
   }
 
@@ -100,12 +102,18 @@ class Bars implements ProgressView {
   #drawTotal(transfers: readonly Transfer[]): void {
     const done = transfers.reduce((sum, { doneBytes }) => sum + doneBytes, 0);
     const total = transfers.reduce((sum, { totalBytes }) => sum + totalBytes, 0);
-    this.#startBytes ??= done;
-    const seconds = (performance.now() - this.#startedAt) / 1000;
-    const speed = (done - this.#startBytes) / Math.max(seconds, 0.1);
+    const text = `${humanSize(done)}/${humanSize(total)}${this.#speed('', done, total)}`;
+    this.#draw('', totalName, done, total, text);
+  }
+
+  /** How fast it goes, and how long it still takes. */
+  #speed(id: string, done: number, total: number): string {
+    const start = this.#starts.get(id) ?? { atMs: performance.now(), bytes: done };
+    this.#starts.set(id, start);
+    const seconds = (performance.now() - start.atMs) / 1000;
+    const speed = (done - start.bytes) / Math.max(seconds, 0.1);
     const left = speed > 0 && done < total ? `, ${shortDuration(((total - done) / speed) * 1000)} left` : '';
-    const rate = speed > 0 ? `, ${humanSize(Math.round(speed), 3)}/s` : '';
-    this.#draw('', totalName, done, total, `${humanSize(done)}/${humanSize(total)}${rate}${left}`);
+    return speed > 0 ? `, ${humanSize(Math.round(speed), 3)}/s${left}` : '';
   }
 
   #draw(id: string, label: string, done: number, total: number, text: string): void {
