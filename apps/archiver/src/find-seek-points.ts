@@ -15,6 +15,8 @@ export interface SeekPointParts {
 /** Nobody waits for it, but it does not wait for ever where transfers never end. */
 const longestYieldMs = 10 * 60_000;
 const yieldMs = 5_000;
+/** What fails in ways nobody thought of is not tried for ever. */
+const longestTryMs = 60 * 60_000;
 
 /**
  * Reads a layer once more and keeps where its unpacking can begin. A no-op when that was done or the layer is gone. What
@@ -32,7 +34,8 @@ export async function findSeekPoints(
   try {
     await storeSeekPoints(content, digest, await seekPoints.find(layer, signal));
   } catch (error) {
-    if (!(error instanceof LayerUnreadableError) || error.retryable) throw error;
+    if (!(error instanceof LayerUnreadableError)) throw error;
+    if (error.retryable && layer.ageMs < longestTryMs) throw error;
     logger.warn({ digest, reason: error.message }, 'no seek points were found in a layer');
     await storeSeekPoints(content, digest, null);
   }

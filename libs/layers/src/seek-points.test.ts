@@ -3,8 +3,13 @@ import { buffer } from 'node:stream/consumers';
 import { constants, gzipSync } from 'node:zlib';
 import { zstdStored } from '@entrepot/testing';
 import { findSeekPoints } from './find-seek-points.js';
+import type { IndexEntry } from './index-entry.js';
+import { readTarFile, readTarFiles } from './read-tar-files.js';
 import { resumeGzip } from './resume-gzip.js';
 import { type KeptPoint, readSeekPoints, unpackWindow } from './seek-points.js';
+import { SeekableTar } from './seekable-tar.js';
+import { summarizeLayer } from './summarize-layer.js';
+import { tarEnd, tarPadding, writeTarHeader } from './tar-writer.js';
 
 const spacing = { packedBytes: 20_000, plainBytes: 100_000 };
 
@@ -104,4 +109,56 @@ describe('seek points', () => {
     broken.fill(0xff, 200_000, 200_100);
     await expect(findSeekPoints(inPieces(broken, 10_000), spacing)).rejects.toMatchObject({ code: 'CORRUPT_STREAM' });
   });
+
+  it.each(['gzip', 'members', 'frames'])('lead to files wherever they are in a tar of %s', async (kind) => {
+    const bodies = Array.from({ length: 120 }, (_, at) =>
+      plain.subarray(at * 7_001, at * 7_001 + ((at * 911) % 19_000)),
+    );
+    const tar = tarOf(bodies);
+    const cut = [0, 300_000, 301_000, 700_000, tar.length];
+    const parts = cut.slice(1).map((end, at) => tar.subarray(cut[at], end));
+    const packed =
+      kind === 'gzip'
+        ? gzipSync(tar)
+        : Buffer.concat(parts.map((part) => (kind === 'frames' ? zstdStored(part) : gzipSync(part))));
+    const kept = (await findSeekPoints(inPieces(packed, 8_191), spacing)) as Buffer;
+    const opened: number[] = [];
+    const stored = new SeekableTar(
+      { sizeBytes: packed.length, open: async (from) => (opened.push(from), inPieces(packed.subarray(from), 4_999)) },
+      async ({ fromByte, toByte }) => kept.subarray(fromByte, toByte),
+    );
+    const entries: IndexEntry[] = [];
+    await summarizeLayer(inPieces(packed, 50_000), {}, { onIndexed: (entry) => void entries.push(entry) });
+    const bodyOf = ({ path }: IndexEntry): Buffer => bodies[Number(path)] as Buffer;
+    for (let seed = 1; seed < 12; seed++) {
+      const wanted = entries.filter((_, at) => (at * 37 + seed * 11) % 12 < 2 || at === entries.length - seed);
+      for await (const [entry, content] of readTarFiles(stored, wanted)) {
+        // A content may be left unread.
+        if (entry.offsetBytes % 3 !== 0) expect((await buffer(content)).equals(bodyOf(entry))).toBe(true);
+      }
+    }
+    for (const entry of entries.filter((_, at) => at % 9 === 2)) {
+      expect((await buffer(readTarFile(stored, entry))).equals(bodyOf(entry))).toBe(true);
+    }
+    expect(Math.max(...opened)).toBeGreaterThan(packed.length / 2);
+  });
 });
+
+function tarOf(bodies: readonly Buffer[]): Buffer {
+  const plain = {
+    type: 'file' as const,
+    mode: 0o644,
+    uid: 0,
+    gid: 0,
+    mtimeMs: 0,
+    linkTarget: null,
+    device: null,
+    xattrs: {},
+  };
+  const pieces = bodies.flatMap((body, at) => [
+    writeTarHeader({ ...plain, name: String(at), sizeBytes: body.length }),
+    body,
+    tarPadding(body.length),
+  ]);
+  return Buffer.concat([...pieces, tarEnd]);
+}
