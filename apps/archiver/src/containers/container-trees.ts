@@ -13,7 +13,7 @@ import {
   readInlineContents,
   type Tx,
 } from '@entrepot/database';
-import { bytesOfText, type MergedTree, pathParts, WritableTree, type WrittenEntry } from '@entrepot/layers';
+import { bytesOfText, MergedTree, pathParts, WritableTree, type WrittenEntry } from '@entrepot/layers';
 import type { Descriptor } from '@entrepot/oci';
 import type { LayerTrees } from '../layer-trees.js';
 import { entryOfRow, rowOfEntry } from './entry-rows.js';
@@ -54,6 +54,23 @@ export class ContainerTrees {
     if (!container.prepared) await this.#prepare(container.id, await this.#below(container.id));
     const [below, rows] = await Promise.all([this.#below(container.id), listContainerEntries(prisma, container.id)]);
     return assemble(container, below, rows);
+  }
+
+  /**
+   * As `open`, for who looks at the container's own layer alone: what is below is read only where that layer refers to
+   * it, and is empty otherwise.
+   */
+  async openOwn(text: string): Promise<OpenContainer> {
+    const { prisma } = this.content.database;
+    const container = await getContainer(prisma, text);
+    if (!container.prepared) return this.open(container.id);
+    const [layers, rows] = await Promise.all([
+      listContainerLayers(prisma, container.id),
+      listContainerEntries(prisma, container.id),
+    ]);
+    const refersBelow = rows.some(({ belowPath, opaque }) => belowPath !== null || opaque);
+    const { below } = refersBelow ? await this.#below(container.id) : { below: new MergedTree() };
+    return assemble(container, { layers, below }, rows);
   }
 
   /**

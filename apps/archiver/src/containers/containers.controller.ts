@@ -111,7 +111,7 @@ export class ContainersController {
   /** `docker diff`. */
   @Get('containers/:name/changes')
   async changes(@Param('name') name: string, @Res() reply: FastifyReply): Promise<void> {
-    const { tree } = await this.#trees.open(name);
+    const { tree } = await this.#trees.openOwn(name);
     const kinds = { changed: 0, added: 1, deleted: 2 };
     const changes = tree.changes().map(({ path, kind }) => ({ Path: `/${wellFormedText(path)}`, Kind: kinds[kind] }));
     const body = changes.length > 0 ? changes : null;
@@ -138,7 +138,7 @@ export class ContainersController {
       .filter((line) => line.trim() !== '');
     // Checked before anything is opened.
     applyChanges({}, changes);
-    const opened = await this.#trees.open(one(query.container));
+    const opened = await this.#trees.openOwn(one(query.container));
     const id = await commitContainer(this.parts, opened, {
       name: readName(one(query.repo), one(query.tag)),
       comment: one(query.comment),

@@ -43,6 +43,8 @@ export class InsidesController {
   readonly #questions: Readonly<Record<string, (body: unknown, signal: AbortSignal) => Promise<object | Opened>>> = {
     changes: async (body, signal) => {
       const asked = z.strictObject({ layers }).parse(body);
+      // Whoever asks this shows facts of the analysis beside it, which a tree that was kept says nothing of.
+      await this.trees.wait(asked.layers, signal);
       return { changes: (await this.trees.open(asked.layers, { signal })).changes };
     },
     stat: (body, signal) =>

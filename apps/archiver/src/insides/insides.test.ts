@@ -126,6 +126,10 @@ describe('questions about layers', () => {
     expect(asked).toEqual(layers);
     await json('changes', {});
     expect(asked).toEqual(layers);
+    // Removed and pulled again meanwhile, a layer is as if it were new.
+    await lab.context.database.prisma.$executeRaw`update blob set analysed_at = null where digest = ${layers[0]}`;
+    await json('changes', {});
+    expect(asked).toEqual([...layers, layers[0]]);
   });
 
   it('describes and lists what a stack shows', async () => {
