@@ -1,6 +1,14 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { removeImage, startPull } from '@entrepot/content';
-import { findManifests, findPull, listArtifacts, listEvents, type PullRow, pullProgress } from '@entrepot/database';
+import {
+  findManifests,
+  findPull,
+  listArtifacts,
+  listBatchItems,
+  listEvents,
+  type PullRow,
+  pullProgress,
+} from '@entrepot/database';
 import { type JobQueue, resolvePull } from '@entrepot/jobs';
 import { MEDIA_TYPES } from '@entrepot/oci';
 import {
@@ -220,6 +228,18 @@ describe('the check of signatures', () => {
     expect(events).toMatchObject([{ action: 'skip-signatures', actorId: it.reference, attributes: { pull: row.id } }]);
     expect((await pull(it.reference)).row.error?.code).toBe('UNTRUSTED_IMAGE');
   });
+
+  it('does not look for a batch that an admin wished so for, beside one for which it does', async () => {
+    const it = await put('must/batched');
+    const [trusting, checking] = [
+      await fixture.createBatch([it.reference], { skipsSignatures: true }),
+      await fixture.createBatch([it.reference]),
+    ];
+    const [first, second] = [await fixture.waitFor(trusting, 'done'), await fixture.waitFor(checking, 'done')];
+    expect([first.counts.done, second.counts.failed]).toEqual([1, 1]);
+    const [item] = await listBatchItems(fixture.content.database.prisma, checking, { limit: 1 });
+    expect(item?.reason?.code).toBe('UNTRUSTED_IMAGE');
+  }, 60_000);
 
   it('pulls what belongs to an image with it where the policy wants it, and lets it go with the image', async () => {
     const it = await put('whole/app');

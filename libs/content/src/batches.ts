@@ -5,6 +5,7 @@ import {
   countUnfinishedItems,
   findBatch,
   insertBatch,
+  insertEvents,
   leaveToWatchers,
   listAbandonedPulls,
   listRunningPulls,
@@ -32,7 +33,12 @@ export async function createBatch(context: ContentContext, batch: NewBatch): Pro
   return await context.database.transaction(async (tx) => {
     const unfinished = await countUnfinishedItems(tx, batch.owner);
     if (unfinished + batch.items.length > maxOwnerItems) throw new BacklogFullError(batch.owner, unfinished);
-    return await insertBatch(tx, batch);
+    const batchId = await insertBatch(tx, batch);
+    if (batch.skipsSignatures) {
+      const attributes = { batch: batchId, items: String(batch.items.length) };
+      await insertEvents(tx, [{ type: 'pull', action: 'skip-signatures', actorId: batchId, attributes }]);
+    }
+    return batchId;
   });
 }
 

@@ -1,6 +1,7 @@
 import {
   countSlots,
   countStarted,
+  findUncheckedBatches,
   finishBatches,
   listBacklog,
   saveVirtualTimes,
@@ -40,15 +41,26 @@ export async function startBatchItems(
     const { items, ownerTimes, batchTimes } = chooseItems(backlog, { transfers: room, byHost: new Map(hostRoom) });
     const served = new Set(items.map(({ batchId }) => batchId));
     await saveVirtualTimes(tx, { owners: ownerTimes, batches: batchTimes, served });
-    return await startPulls(tx, items);
+    return await startAll(tx, items);
   });
 }
 
-const terms = { kind: 'batch', credential: null, credentialKey: '', skipsSignatures: false } as const;
-
-/** The pulls that are to be resolved, in the order of their items; somebody may pull the same already. */
-async function startPulls(tx: Tx, items: readonly Choice['items'][number][]): Promise<string[]> {
+/** The pulls that are to be resolved; those that look at signatures are others than those that do not. */
+async function startAll(tx: Tx, items: Choice['items']): Promise<string[]> {
   if (items.length === 0) return [];
+  const unchecked = await findUncheckedBatches(tx, [...new Set(items.map(({ batchId }) => batchId))]);
+  const started: string[] = [];
+  for (const skipsSignatures of [false, true]) {
+    const own = items.filter(({ batchId }) => unchecked.has(batchId) === skipsSignatures);
+    started.push(...(await startPulls(tx, own, skipsSignatures)));
+  }
+  return started;
+}
+
+/** In the order of their items; somebody may pull the same already. */
+async function startPulls(tx: Tx, items: Choice['items'], skipsSignatures: boolean): Promise<string[]> {
+  if (items.length === 0) return [];
+  const terms = { kind: 'batch', credential: null, credentialKey: '', skipsSignatures } as const;
   const wishes = new Map(items.map((item) => [wishKey(item), item]));
   const pulls = new Map((await insertOrJoin(tx, [...wishes.values()], terms)).map((pull) => [wishKey(pull), pull]));
   const granted = items.flatMap((item) => {

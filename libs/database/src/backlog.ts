@@ -56,6 +56,13 @@ export async function listBacklog(tx: Tx, itemsPerBatch: number): Promise<Backlo
   return rows.map((row) => ({ ...row, priority: batchPriorities[row.priority] ?? 'normal' }));
 }
 
+/** Those of the batches whose pulls do not look at signatures. */
+export async function findUncheckedBatches(tx: Tx, batchIds: readonly string[]): Promise<Set<string>> {
+  const rows = await tx.$queryRaw<{ id: string }[]>`
+    select id::text from batch where id = any(${[...batchIds]}::uuid[]) and skips_signatures`;
+  return new Set(rows.map(({ id }) => id));
+}
+
 /** Work of batches that is in the queue or runs: transfers, and pulls that are not resolved with those they will need. */
 export async function countStarted(tx: Tx): Promise<{ transfers: number; byHost: Map<string, number> }> {
   const rows = await tx.$queryRaw<{ host: string; transfers: number }[]>`

@@ -73,6 +73,8 @@ export interface NewBatch {
   labels: Record<string, string>;
   dryRun: boolean;
   scheduleId?: string;
+  /** Its pulls do not look at signatures. */
+  skipsSignatures?: boolean;
   items: readonly NewBatchItem[];
 }
 
@@ -81,9 +83,9 @@ export async function insertBatch(tx: Tx, batch: NewBatch): Promise<string> {
   const { items } = batch;
   const [row] = await tx.$queryRaw<{ id: string }[]>`
     with made as (
-      insert into batch (owner, dry_run, priority, labels, schedule_id, item_count)
+      insert into batch (owner, dry_run, priority, labels, schedule_id, skips_signatures, item_count)
       values (${batch.owner}, ${batch.dryRun}, ${priorityNumber(batch.priority)}, ${jsonbText(batch.labels)}::jsonb,
-              ${batch.scheduleId ?? null}::uuid, ${items.length})
+              ${batch.scheduleId ?? null}::uuid, ${batch.skipsSignatures ?? false}, ${items.length})
       returning id),
     items as (
       insert into batch_item (batch_id, position, reference, host, platform, priority, labels)

@@ -47,6 +47,7 @@ export {
   countSlots,
   countStarted,
   deleteWorker,
+  findUncheckedBatches,
   keepWorker,
   listBacklog,
   saveVirtualTimes,

@@ -31,6 +31,11 @@ const batchItemRequest = z
   })
   .meta({ id: 'BatchItemRequest' });
 
+const disableContentTrust = z
+  .boolean()
+  .optional()
+  .describe('Pull whatever the trust policy says of signatures; needs the role admin, and is remembered as an event.');
+
 /** One batch as somebody asks for it; YAML files have the same shape. */
 export const batchRequest = z
   .strictObject({
@@ -49,6 +54,7 @@ export const batchRequest = z
     labels: labels.optional(),
     owner: shortText.optional().describe('Who shares fairly; the name of the token where there is one.'),
     dryRun: z.boolean().optional().describe('Only plan; nothing is fetched.'),
+    disableContentTrust,
   })
   .meta({ id: 'BatchRequest' });
 
@@ -159,6 +165,7 @@ export const createBatchFromFile = defineEndpoint({
     priority: batchPriority.optional(),
     owner: shortText.optional(),
     dryRun: z.boolean().optional(),
+    disableContentTrust,
   },
   upload: ['text/plain', 'application/yaml'],
   maxBodyBytes: maxBatchBytes,

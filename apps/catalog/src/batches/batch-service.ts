@@ -55,6 +55,7 @@ export class BatchService {
       priority: request.priority ?? 'normal',
       labels: request.labels ?? {},
       dryRun: request.dryRun ?? false,
+      skipsSignatures: request.disableContentTrust ?? false,
       items: readItems(request, places),
     });
     await this.plan(id);

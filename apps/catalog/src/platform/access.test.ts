@@ -3,8 +3,18 @@ import { endpoints } from '@entrepot/platform-api';
 import { createTestDatabase, type SeededImage, seedImage } from '@entrepot/testing';
 import { type ApiFixture, openApi } from './api-fixture.js';
 
-const { createToken, listTokens, deleteToken, listImages, tagImage, getSystem, listEvents, startPull, collectNow } =
-  endpoints;
+const {
+  createBatch,
+  createToken,
+  listTokens,
+  deleteToken,
+  listImages,
+  tagImage,
+  getSystem,
+  listEvents,
+  startPull,
+  collectNow,
+} = endpoints;
 const { createRegistry, changeRegistry, deleteRegistry, getRegistry, listRegistries, testRegistry } = endpoints;
 
 const adminToken = 'the-first-token-of-all';
@@ -67,6 +77,28 @@ describe('access', () => {
     expect(items).toMatchObject([{ action: 'skip-signatures', caller: 'admin', attributes: { pull: id } }]);
     const plain = await api.call(startPull, { body: { reference: 'demo/app:1' } }, operator);
     expect(plain.id).not.toBe(id);
+
+    const batch = { items: ['demo/app:1', 'demo/app:2'], disableContentTrust: true };
+    expect(await api.refusal(createBatch, { body: batch }, operator)).toMatchObject({ code: 'ROLE_TOO_LOW' });
+    const file = (token: string, body: string, query = '') =>
+      fetch(`${api.catalog.url}/api/v1/batches/file${query}`, {
+        ...{ method: 'POST', body },
+        headers: { authorization: `Bearer ${token}`, 'content-type': query ? 'text/plain' : 'application/yaml' },
+      });
+    for (const answer of [
+      await file(operator, 'demo/app:1', '?disableContentTrust=true'),
+      await file(operator, 'disableContentTrust: true\nitems: [demo/app:1]\n'),
+    ]) {
+      expect([answer.status, await answer.json()]).toMatchObject([403, { code: 'ROLE_TOO_LOW' }]);
+    }
+    const made = await api.call(createBatch, { body: batch }, adminToken);
+    const [last] = (await api.call(listEvents, { query: { type: ['pull'], limit: 1 } }, adminToken)).items;
+    expect(last).toMatchObject({
+      action: 'skip-signatures',
+      caller: 'admin',
+      subject: made.id,
+      attributes: { items: '2' },
+    });
   });
 
   it('holds for the Engine API too, and never answers 401 there', async () => {

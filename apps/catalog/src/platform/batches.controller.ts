@@ -12,6 +12,7 @@ import * as api from '@entrepot/platform-api';
 import { Controller, Inject } from '@nestjs/common';
 import { z } from 'zod';
 import type { Caller } from '../access/caller.js';
+import { demandRole } from '../access/guard.js';
 import { BatchService, type BatchView, hasEnded } from '../batches/batch-service.js';
 import { InvalidBatchError, readTextBatch, readYamlBatch } from '../batches/parse-batch.js';
 import { DATABASE } from '../providers.js';
@@ -34,6 +35,7 @@ export class BatchesController {
 
   @Handles(api.createBatch)
   async create({ body, caller }: Call<typeof api.createBatch>): Promise<Answer<typeof api.createBatch>> {
+    if (body.disableContentTrust) demandRole(caller, 'admin');
     return batchJson(await taken(() => this.batches.create(body, ownerOf(caller, body.owner))));
   }
 
@@ -44,6 +46,7 @@ export class BatchesController {
     return await taken(async () => {
       const { places, ...file } = isYaml ? readYamlBatch(text) : readTextBatch(text);
       const wanted = { ...file, ...query };
+      if (wanted.disableContentTrust) demandRole(caller, 'admin');
       return batchJson(await this.batches.create(wanted, ownerOf(caller, wanted.owner), places));
     });
   }

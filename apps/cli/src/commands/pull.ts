@@ -52,8 +52,6 @@ export function addPull(program: Command, context: CommandContext): void {
       if ((options.file === undefined) === (images.length === 0))
         throw new UsageError('name images, or a file of them');
       const isBatch = images.length > 1 || options.file !== undefined;
-      if (isBatch && options.disableContentTrust)
-        throw new UsageError('--disable-content-trust is for one image at a time');
       if (options.allTags) {
         if (isBatch || options.dryRun || options.detach)
           throw new UsageError('--all-tags is for one repository, at once');

@@ -10,8 +10,8 @@ type Batch = EndpointOutput<typeof createBatch>;
 
 /** Starts a batch of the images named, or of those in a file; what the server cannot read there is named by line. */
 export async function startBatch(context: CommandContext, images: string[], options: PullOptions): Promise<Batch> {
-  const { file, platform, priority, owner, dryRun } = options;
-  const settings = { platform, priority, owner, dryRun };
+  const { file, platform, priority, owner, dryRun, disableContentTrust } = options;
+  const settings = { platform, priority, owner, dryRun, disableContentTrust };
   if (file === undefined) {
     return context.client().call(createBatch, { body: { items: images, ...settings } }, context.signal);
   }
