@@ -227,8 +227,8 @@ export async function overheadStory({ home, registry, tools, entrepot, note, kee
   const refs = images.map(({ name }) => `${registry.host}/${name}:1`);
   const servers = [['PostgreSQL', entrepot]];
   if (tools['redis-server']) {
-    const redis = keep(await startRedis(join(home, 'batch-redis'), 15796));
-    servers.push(['Redis', keep(await startEntrepot(join(home, 'batch-on-redis'), 15797, { QUEUE_URL: redis.url }))]);
+    const redis = keep(await startRedis(join(home, 'batch-redis')));
+    servers.push(['Redis', keep(await startEntrepot(join(home, 'batch-on-redis'), { QUEUE_URL: redis.url }))]);
   }
   for (const [name, server] of servers) {
     const { done, batch } = await runBatch(server, refs);

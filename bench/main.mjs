@@ -1,5 +1,5 @@
 // `npm run bench [-- --only pull,save --rounds 5 --without dockerd]`: Entrepot beside its peers, in one run.
-import { mkdirSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { cpus, tmpdir, totalmem } from 'node:os';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -32,7 +32,8 @@ const rounds = Number(values.rounds);
 const named = (list, name) => list?.split(',').includes(name) ?? false;
 const say = (line) => process.stderr.write(`bench: ${line}\n`);
 const home = join(tmpdir(), 'entrepot-bench');
-const run = join(home, 'run');
+mkdirSync(home, { recursive: true });
+const run = mkdtempSync(join(home, 'run-'));
 const groups = [];
 const notes = [];
 const stops = [];
@@ -74,11 +75,9 @@ function findTools() {
 async function setUp(tools, withImages) {
   const made = join(home, 'images');
   const { big, sharing } = withImages ? makeImages(made, say) : { big: null, sharing: [] };
-  rmSync(run, { recursive: true, force: true });
-  mkdirSync(run, { recursive: true });
-  const registry = keep(await startRegistry(join(run, 'registry'), 15790));
+  const registry = keep(await startRegistry(join(run, 'registry')));
   for (const image of withImages ? [big, ...sharing] : []) await pushImage(made, registry.host, image);
-  const entrepot = keep(await startEntrepot(join(run, 'entrepot'), 15791));
+  const entrepot = keep(await startEntrepot(join(run, 'entrepot')));
   const dockerd = tools.dockerd ? keep(await startDockerd(join(run, 'dockerd'))) : null;
   return { home: run, registry, entrepot, dockerd, tools, image: big, images: sharing };
 }
@@ -220,7 +219,7 @@ async function memory(at) {
   await emptyEntrepot(at.entrepot);
 }
 
-/** The same pull and save with Redis and MinIO instead of PostgreSQL and a folder. */
+/** What a container that was changed a little costs. */
 async function containers(at) {
   await emptyEntrepot(at.entrepot);
   await fill(at, at.entrepot);
@@ -230,12 +229,13 @@ async function containers(at) {
   group(`Diff ${title}`, await interleave(diffCases(at), rounds, say), { 'docker diff of 1 MB (overlay2)': 1.0 });
 }
 
+/** The same pull and save with Redis and MinIO instead of PostgreSQL and a folder. */
 async function production(at) {
   if (!at.tools['redis-server'] || !at.tools.minio) return;
-  const redis = keep(await startRedis(join(run, 'redis'), 15792));
-  const minio = keep(await startMinio(join(run, 'minio'), 15793));
+  const redis = keep(await startRedis(join(run, 'redis')));
+  const minio = keep(await startMinio(join(run, 'minio')));
   const entrepot = keep(
-    await startEntrepot(join(run, 'production'), 15794, {
+    await startEntrepot(join(run, 'production'), {
       QUEUE_URL: redis.url,
       BLOB_STORE_URL: minio.url,
       ...minio.env,

@@ -1,6 +1,7 @@
 // Servers and tools the bench runs beside Entrepot. Each start resolves with { …, stop() }; what is missing is null.
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { root } from '../scripts/workspace.mjs';
 
@@ -13,7 +14,8 @@ export function findTool(name) {
 }
 
 /** Starts Debian's docker-registry with its storage in `home`. */
-export async function startRegistry(home, port) {
+export async function startRegistry(home) {
+  const port = await freePort();
   mkdirSync(home, { recursive: true });
   const config = join(home, 'config.yml');
   writeFileSync(
@@ -26,7 +28,8 @@ export async function startRegistry(home, port) {
 }
 
 /** Starts the embedded stack on an empty data folder (or with other back ends through `env`). */
-export async function startEntrepot(home, port, env = {}) {
+export async function startEntrepot(home, env = {}) {
+  const port = await freePort();
   mkdirSync(home, { recursive: true });
   const child = start(process.execPath, ['apps/standalone/dist/main.js'], {
     log: join(home, 'log'),
@@ -75,7 +78,8 @@ export async function startDockerd(home) {
 }
 
 /** Starts a Redis that keeps what it is told, as in production. */
-export async function startRedis(home, port) {
+export async function startRedis(home) {
+  const port = await freePort();
   mkdirSync(home, { recursive: true });
   const args = ['--port', `${port}`, '--dir', home, '--appendonly', 'yes', '--save', '', '--bind', '127.0.0.1'];
   const child = start(findTool('redis-server'), args, { log: join(home, 'log') });
@@ -83,7 +87,8 @@ export async function startRedis(home, port) {
 }
 
 /** Starts MinIO on a folder, with a bucket. */
-export async function startMinio(home, port) {
+export async function startMinio(home) {
+  const port = await freePort();
   mkdirSync(join(home, 'data', 'entrepot'), { recursive: true });
   const child = start(findTool('minio'), ['server', join(home, 'data'), '--address', `127.0.0.1:${port}`], {
     log: join(home, 'log'),
@@ -105,6 +110,16 @@ function stop(child) {
     child.once('exit', resolve);
     child.kill('SIGTERM');
     setTimeout(() => child.kill('SIGKILL'), 15_000).unref();
+  });
+}
+
+/** So that two benches do not meet. */
+function freePort() {
+  return new Promise((resolve) => {
+    const probe = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = probe.address();
+      probe.close(() => resolve(port));
+    });
   });
 }
 
