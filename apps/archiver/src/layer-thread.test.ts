@@ -7,7 +7,7 @@ import { pathToFileURL } from 'node:url';
 import { newStorageKey, openBlobStore } from '@entrepot/blob-store';
 import { type IndexEntry, readLayerIndex } from '@entrepot/layers';
 import { buildLayer } from '@entrepot/testing';
-import { type LayerReader, openLayerReader } from './layer-thread.js';
+import { type LayerReader, openLayerThread } from './layer-thread.js';
 
 describe('the thread that reads layers', () => {
   let folder: string;
@@ -17,7 +17,7 @@ describe('the thread that reads layers', () => {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'entrepot-thread-'));
     // A thread runs what is built: jest transforms only what it loads itself.
-    reader = openLayerReader(String(pathToFileURL(folder)), new URL('../dist/layer-thread-main.js', import.meta.url));
+    reader = openLayerThread(String(pathToFileURL(folder)), new URL('../dist/layer-thread-main.js', import.meta.url));
   });
   afterAll(async () => {
     await reader.close();

@@ -22,7 +22,7 @@ export interface LayerReading extends LayerSummary {
 /** Where the parts of a layer's index go while the layer is read. */
 export type TakePart = (part: Buffer) => Promise<void>;
 
-/** Reads stored layers, one at a time. */
+/** Reads stored layers. */
 export interface LayerReader {
   /**
    * Reads a layer to its end, and goes on only when each part of its index has been taken.
@@ -33,7 +33,7 @@ export interface LayerReader {
   close(): Promise<void>;
 }
 
-/** Finds where the unpacking of stored layers can begin, one at a time. */
+/** Finds where the unpacking of stored layers can begin. */
 export interface SeekPointFinder {
   /**
    * Reads a layer to its end; null when there is no such place.
@@ -47,17 +47,12 @@ export interface SeekPointFinder {
 const idleMs = 10_000;
 const maxHeapMb = 256;
 /** Small, so that what has passed through goes soon. */
-const maxYoungMb = 12;
+const maxYoungMb = 6;
 
 const threadMain = new URL('./layer-thread-main.js', import.meta.url);
 
-/** A reader with a thread of its own, which is started when needed and ends when nothing was asked for a while. */
-export function openLayerReader(blobStoreUrl: string, script = threadMain): LayerReader {
-  return new LayerThread(blobStoreUrl, script);
-}
-
-/** As `openLayerReader`. */
-export function openSeekPointFinder(blobStoreUrl: string, script = threadMain): SeekPointFinder {
+/** A thread that takes one question after another. It is started when needed, and ends when nothing was asked for a while. */
+export function openLayerThread(blobStoreUrl: string, script = threadMain): LayerReader & SeekPointFinder {
   return new LayerThread(blobStoreUrl, script);
 }
 
@@ -66,6 +61,7 @@ class LayerThread implements LayerReader, SeekPointFinder {
   readonly #script: URL;
   #worker: Worker | undefined;
   #idle: NodeJS.Timeout | undefined;
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(blobStoreUrl: string, script: URL) {
     this.#blobStoreUrl = blobStoreUrl;
@@ -85,7 +81,13 @@ class LayerThread implements LayerReader, SeekPointFinder {
     return answer.seekPoints && Buffer.from(answer.seekPoints);
   }
 
-  async #ask(question: LayerQuestion, takePart: TakePart, signal: AbortSignal): Promise<LayerAnswer> {
+  #ask(question: LayerQuestion, takePart: TakePart, signal: AbortSignal): Promise<LayerAnswer> {
+    const turn = this.#last.then(() => this.#askNow(question, takePart, signal));
+    this.#last = turn.catch(() => {});
+    return turn;
+  }
+
+  async #askNow(question: LayerQuestion, takePart: TakePart, signal: AbortSignal): Promise<LayerAnswer> {
     clearTimeout(this.#idle);
     signal.throwIfAborted();
     const worker = this.#start();

@@ -5,7 +5,7 @@ import { openQueue } from '@entrepot/jobs';
 import { createHealth, createLogger, createMetrics, type Logger } from '@entrepot/observability';
 import { createArchiver } from './archiver.js';
 import { currentCaller } from './caller.js';
-import { openLayerReader, openSeekPointFinder } from './layer-thread.js';
+import { openLayerThread } from './layer-thread.js';
 import type { ArchiverParts } from './providers.js';
 import { startWork } from './work.js';
 
@@ -40,9 +40,8 @@ function openParts(config: ServiceConfig, logger: Logger): ArchiverParts {
   return {
     content: { database, store: openBlobStore(config.blobStoreUrl) },
     queue,
-    layers: openLayerReader(config.blobStoreUrl),
-    urgentLayers: openLayerReader(config.blobStoreUrl),
-    seekPoints: openSeekPointFinder(config.blobStoreUrl),
+    layers: openLayerThread(config.blobStoreUrl),
+    urgentLayers: openLayerThread(config.blobStoreUrl),
     logger,
     health,
     metrics: createMetrics('archiver'),
@@ -54,8 +53,8 @@ function openParts(config: ServiceConfig, logger: Logger): ArchiverParts {
   };
 }
 
-async function closeParts({ content, queue, layers, urgentLayers, seekPoints }: ArchiverParts): Promise<void> {
-  await Promise.allSettled([queue.close(), layers.close(), urgentLayers.close(), seekPoints.close()]);
+async function closeParts({ content, queue, layers, urgentLayers }: ArchiverParts): Promise<void> {
+  await Promise.allSettled([queue.close(), layers.close(), urgentLayers.close()]);
   await content.database.close();
 }
 

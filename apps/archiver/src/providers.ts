@@ -22,10 +22,10 @@ export const SOURCE_EPOCH = Symbol('source epoch');
 export interface ArchiverParts {
   content: ContentContext;
   queue: JobQueue;
-  layers: LayerReader;
+  /** For what can wait, one thing after another. */
+  layers: LayerReader & SeekPointFinder;
   /** For layers that somebody waits for. */
   urgentLayers: LayerReader;
-  seekPoints: SeekPointFinder;
   logger: Logger;
   health: Health;
   metrics: Metrics;

@@ -23,7 +23,7 @@ export interface ArchiverWork {
 
 /** Starts to take jobs, to collect, and to look for what nobody takes. One layer at a time keeps a core free, but for those that somebody waits for. */
 export function startWork(parts: ArchiverParts): ArchiverWork {
-  const { content, queue, logger, layers, urgentLayers, seekPoints } = parts;
+  const { content, queue, logger, layers, urgentLayers } = parts;
   const { database } = content;
   const workers = [
     queue.work(jobCatalogue.planArchive, (payload) => planArchive({ database, logger }, payload), {
@@ -38,7 +38,7 @@ export function startWork(parts: ArchiverParts): ArchiverWork {
     ),
     queue.work(jobCatalogue.listLayerFiles, (payload, job) => listLayerFiles({ content }, payload, job)),
     queue.work(jobCatalogue.findSeekPoints, (payload, job) =>
-      findSeekPoints({ content, seekPoints, logger }, payload, job),
+      findSeekPoints({ content, seekPoints: layers, logger }, payload, job),
     ),
     queue.work(jobCatalogue.collect, (_, job) => collect(parts, job.signal)),
   ];

@@ -25,6 +25,8 @@ export function listServices(config: Config, addresses: StackAddresses): Service
     // Who talks to us from this machine alone could read what is on it anyway.
     ...(isLoopback(config.listen.host) && { ENTREPOT_LOAD_PRIVATE: '1' }),
     ENTREPOT_ARCHIVER_URLS: archiverUrls.join(','),
+    // glibc keeps what each of many threads has freed for that thread alone.
+    MALLOC_ARENA_MAX: '2',
     // One health address cannot serve several processes.
     ENTREPOT_HEALTH_LISTEN: undefined,
   };

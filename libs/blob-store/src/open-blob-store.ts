@@ -17,7 +17,7 @@ export function openBlobStore(
 ): BlobStore & BlobStoreListing & BlobStoreReadiness & BlobStoreSpace {
   const parsed = URL.canParse(url) ? new URL(url) : null;
   if (parsed?.protocol === 'file:') return new FilesystemBlobStore(folderOf(parsed));
-  if (parsed?.protocol === 's3:') return openBucket(s3AddressOf(parsed), options);
+  if (parsed?.protocol === 's3:') return new MinioBlobStore(s3AddressOf(parsed), options);
   throw new BlobStoreUrlError('it must start with file:/// or s3://');
 }
 
@@ -48,18 +48,11 @@ function pathOf(url: URL): string {
   }
 }
 
-function openBucket(address: S3Address, options: MinioOptions): MinioBlobStore {
-  try {
-    return new MinioBlobStore(address, options);
-  } catch {
-    throw new BlobStoreUrlError('its host or port cannot be used');
-  }
-}
-
 function s3AddressOf(url: URL): S3Address {
   const tls = tlsOf(url.searchParams);
   const bucket = url.pathname.slice(1).replace(/\/$/, '');
   if (url.hostname === '') throw new BlobStoreUrlError('it names no host');
+  if (!/^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$/i.test(url.hostname)) throw new BlobStoreUrlError('its host cannot be used');
   if (url.username === '' || url.password === '') throw new BlobStoreUrlError('it lacks KEY:SECRET before the host');
   if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(bucket)) {
     throw new BlobStoreUrlError('its path must be one bucket, in lower case');

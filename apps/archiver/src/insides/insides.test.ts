@@ -59,7 +59,7 @@ describe('questions about layers', () => {
   beforeAll(async () => {
     lab = await openContentLab();
     app = await createArchiver({
-      ...{ content: lab.context, queue, layers: reader, urgentLayers: reader, seekPoints: finder, logger },
+      ...{ content: lab.context, queue, layers: { ...reader, ...finder }, urgentLayers: reader, logger },
       ...{
         health: createHealth(),
         metrics: createMetrics('test'),

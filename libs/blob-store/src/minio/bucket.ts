@@ -1,8 +1,7 @@
 import { Readable } from 'node:stream';
-import { Agent, request } from 'undici';
 import { BlobNotFoundError, BlobUploadLostError, type StoredBlob } from '../blob-store.js';
 import { isStorageKey, type StorageKey } from '../storage-key.js';
-import { answerTimeoutMs, type S3Address, S3Client } from './client.js';
+import { openS3, type S3Address, type S3Tools } from './client.js';
 import { isBucketTaken, S3ResponseError, s3Error } from './errors.js';
 import { openObject } from './object-reader.js';
 
@@ -13,8 +12,6 @@ export interface StoredPart {
   sizeBytes: number;
 }
 
-const connectTimeoutMs = 10_000;
-const maxConnections = 64;
 const linkSeconds = 3600;
 const maxUploadsOfOneKey = 100;
 
@@ -24,25 +21,19 @@ const maxUploadsOfOneKey = 100;
  * minio buffers them whole and hashes them twice.
  */
 export class S3Bucket {
-  readonly #client: S3Client;
+  #opened: Promise<S3Tools> | undefined;
   readonly #name: string;
-  readonly #agent = new Agent({
-    connections: maxConnections,
-    headersTimeout: answerTimeoutMs,
-    bodyTimeout: answerTimeoutMs,
-    connect: { timeout: connectTimeoutMs },
-  });
 
   constructor(private readonly address: S3Address) {
-    this.#client = new S3Client(address);
     this.#name = address.bucket;
   }
 
   /** Makes the bucket if it is missing. */
   ensure(): Promise<void> {
     return attempt(`bucket ${this.#name}`, async () => {
-      if (await this.#client.bucketExists(this.#name)) return;
-      await this.#client.makeBucket(this.#name, this.address.region).catch((error) => {
+      const { client } = await this.#tools();
+      if (await client.bucketExists(this.#name)) return;
+      await client.makeBucket(this.#name, this.address.region).catch((error) => {
         if (!isBucketTaken(error)) throw error;
       });
     });
@@ -54,7 +45,9 @@ export class S3Bucket {
 
   startUpload(key: StorageKey): Promise<string> {
     const headers = { 'content-type': 'application/octet-stream' };
-    return this.#about('the upload of', key, () => this.#client.initiateNewMultipartUpload(this.#name, key, headers));
+    return this.#about('the upload of', key, ({ client }) =>
+      client.initiateNewMultipartUpload(this.#name, key, headers),
+    );
   }
 
   /** Gives the part's etag. @throws {BlobUploadLostError} */
@@ -65,21 +58,21 @@ export class S3Bucket {
   /** The etags of all parts, from number 1 on. @throws {BlobUploadLostError} */
   async completeUpload(key: StorageKey, uploadId: string, etags: readonly string[]): Promise<void> {
     const parts = etags.map((etag, index) => ({ part: index + 1, etag }));
-    const complete = () => this.#client.completeMultipartUpload(this.#name, key, uploadId, parts);
+    const complete = ({ client }: S3Tools) => client.completeMultipartUpload(this.#name, key, uploadId, parts);
     await this.#about('the upload of', key, complete);
   }
 
   /** In the order of their numbers. @throws {BlobUploadLostError} */
   async listParts(key: StorageKey, uploadId: string): Promise<StoredPart[]> {
-    const parts = await this.#about('the upload of', key, () => this.#client.parts(this.#name, key, uploadId));
+    const parts = await this.#about('the upload of', key, ({ client }) => client.parts(this.#name, key, uploadId));
     return parts.map(({ part, etag, size }) => ({ number: part, etag, sizeBytes: size }));
   }
 
   /** Ends every unfinished upload of this key. */
   abortUploads(key: StorageKey): Promise<void> {
-    return this.#about('the upload of', key, async () => {
+    return this.#about('the upload of', key, async ({ client }) => {
       for (let round = 0; round < maxUploadsOfOneKey; round++) {
-        const uploadId = await this.#client.findUploadId(this.#name, key);
+        const uploadId = await client.findUploadId(this.#name, key);
         if (uploadId === undefined) return;
         await this.abortUpload(key, uploadId);
       }
@@ -88,32 +81,33 @@ export class S3Bucket {
 
   /** Idempotent. */
   async abortUpload(key: StorageKey, uploadId: string): Promise<void> {
-    const abort = () => this.#client.abortMultipartUpload(this.#name, key, uploadId);
+    const abort = ({ client }: S3Tools) => client.abortMultipartUpload(this.#name, key, uploadId);
     await this.#about('the upload of', key, abort).catch(unlessLost);
   }
 
   /** Bytes past the end are not there, which is no error. */
   get(key: StorageKey, fromByte: number, toByte: number): Promise<Readable> {
-    return this.#about('reading', key, async () => {
-      const url = await this.#client.presignedUrl('GET', this.#name, key, linkSeconds);
-      return openObject(this.#agent, url, rangeHeaders(fromByte, toByte), `reading ${key}`).catch(emptyPastTheEnd);
+    return this.#about('reading', key, async ({ client, agent }) => {
+      const url = await client.presignedUrl('GET', this.#name, key, linkSeconds);
+      return openObject(agent, url, rangeHeaders(fromByte, toByte), `reading ${key}`).catch(emptyPastTheEnd);
     });
   }
 
   /** The size of a committed object, or null. */
   async findSize(key: StorageKey): Promise<number | null> {
-    const stat = () => this.#client.statObject(this.#name, key);
+    const stat = ({ client }: S3Tools) => client.statObject(this.#name, key);
     return this.#about('looking up', key, stat).then(({ size }) => size, nullIfMissing);
   }
 
   /** Idempotent. */
   remove(key: StorageKey): Promise<void> {
-    return this.#about('deleting', key, () => this.#client.removeObject(this.#name, key));
+    return this.#about('deleting', key, ({ client }) => client.removeObject(this.#name, key));
   }
 
   async *list(): AsyncGenerator<StoredBlob> {
+    const { client } = await this.#tools();
     try {
-      for await (const { name, size } of this.#client.listObjectsV2(this.#name, '', true)) {
+      for await (const { name, size } of client.listObjectsV2(this.#name, '', true)) {
         if (isStorageKey(name)) yield { key: name, sizeBytes: size };
       }
     } catch (error) {
@@ -122,9 +116,10 @@ export class S3Bucket {
   }
 
   #put(key: StorageKey, query: Record<string, string>, body: Buffer, signal: AbortSignal): Promise<string> {
-    return this.#about('storing', key, async () => {
-      const url = await this.#client.presignedUrl('PUT', this.#name, key, linkSeconds, query);
-      const answer = await request(url, { method: 'PUT', body, signal, dispatcher: this.#agent });
+    return this.#about('storing', key, async ({ client, agent }) => {
+      const url = await client.presignedUrl('PUT', this.#name, key, linkSeconds, query);
+      const { origin, pathname, search } = new URL(url);
+      const answer = await agent.request({ origin, path: pathname + search, method: 'PUT', body, signal });
       // Read to its end in any case: an unread body would keep its connection.
       const text = await answer.body.text();
       if (answer.statusCode !== 200) throw S3ResponseError.of(answer.statusCode, text);
@@ -132,8 +127,13 @@ export class S3Bucket {
     });
   }
 
-  #about<T>(doing: string, key: StorageKey, action: () => Promise<T>): Promise<T> {
-    return attempt(`${doing} ${key}`, action, key);
+  #about<T>(doing: string, key: StorageKey, action: (tools: S3Tools) => Promise<T>): Promise<T> {
+    return attempt(`${doing} ${key}`, async () => action(await this.#tools()), key);
+  }
+
+  #tools(): Promise<S3Tools> {
+    this.#opened ??= openS3(this.address);
+    return this.#opened;
   }
 }
 

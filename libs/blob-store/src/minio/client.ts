@@ -1,6 +1,7 @@
 import http from 'node:http';
 import https from 'node:https';
-import { Client } from 'minio';
+import type { Client } from 'minio';
+import type { Agent } from 'undici';
 
 /** Where a bucket is and who asks. */
 export interface S3Address {
@@ -14,29 +15,55 @@ export interface S3Address {
   bucket: string;
 }
 
+const connectTimeoutMs = 10_000;
+const maxConnections = 64;
+
 /** No answer, or no next byte of one, for this long ends a request. */
 export const answerTimeoutMs = 60_000;
 
 /** minio's client without its own retries, which print to the console and drop the status; with an end to waiting. */
-export class S3Client extends Client {
-  constructor({ host, port, tls, accessKey, secretKey, region }: S3Address) {
-    super({
-      endPoint: host,
-      port,
-      useSSL: tls,
-      accessKey,
-      secretKey,
-      region,
-      retryOptions: { disableRetry: true },
-      transport: patientTransport(tls),
-      transportAgent: new (tls ? https : http).Agent({ keepAlive: true }),
-    });
-  }
-
+export interface S3Client extends Client {
   /** What minio keeps to itself: the parts of one unfinished upload. */
-  async parts(bucket: string, key: string, uploadId: string): Promise<{ part: number; etag: string; size: number }[]> {
-    return this.listParts(bucket, key, uploadId);
+  parts(bucket: string, key: string, uploadId: string): Promise<{ part: number; etag: string; size: number }[]>;
+}
+
+/** What a bucket is spoken to with. */
+export interface S3Tools {
+  client: S3Client;
+  /** For what has a body. */
+  agent: Agent;
+}
+
+/** Both libraries are loaded here and not before: they take 40 MB, which who keeps blobs in a folder does not owe. */
+export async function openS3(address: S3Address): Promise<S3Tools> {
+  const { Agent } = await import('undici');
+  const agent = new Agent({
+    connections: maxConnections,
+    headersTimeout: answerTimeoutMs,
+    bodyTimeout: answerTimeoutMs,
+    connect: { timeout: connectTimeoutMs },
+  });
+  return { client: await openClient(address), agent };
+}
+
+async function openClient({ host, port, tls, accessKey, secretKey, region }: S3Address): Promise<S3Client> {
+  const { Client } = await import('minio');
+  class PatientClient extends Client implements S3Client {
+    async parts(bucket: string, key: string, uploadId: string): ReturnType<S3Client['parts']> {
+      return this.listParts(bucket, key, uploadId);
+    }
   }
+  return new PatientClient({
+    endPoint: host,
+    port,
+    useSSL: tls,
+    accessKey,
+    secretKey,
+    region,
+    retryOptions: { disableRetry: true },
+    transport: patientTransport(tls),
+    transportAgent: new (tls ? https : http).Agent({ keepAlive: true }),
+  });
 }
 
 /**
