@@ -47,7 +47,13 @@ Examples:
 /** Gives back what was loaded: tags, or ids. */
 async function load(context: CommandContext, wish: LoadOptions, view: ProgressView): Promise<string[]> {
   const { input, url, platform } = wish;
-  if (input !== undefined) return followLoad(context, await sendFile(context, input, { platform, view }), view);
+  if (input !== undefined) {
+    const id = await sendFile(context, input, { platform, view }).catch((error: unknown) => {
+      if (context.signal.aborted) view.note('the server keeps what it has for a day; the same command goes on');
+      throw error;
+    });
+    return followLoad(context, id, view);
+  }
   if (url === undefined) return loadPipe(context, platform);
   const { id } = await context.client().call(loadFromUrl, { body: { url, platform } }, context.signal);
   return followLoad(context, id, view);
