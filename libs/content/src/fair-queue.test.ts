@@ -3,6 +3,7 @@ import { batchWeight, chooseItems } from './fair-queue.js';
 
 const mebibyte = 1024 * 1024;
 const anywhere = new Map<string, number>();
+const unlimited = { ownerBytes: Number.POSITIVE_INFINITY, startedBytes: new Map<string, number>() };
 
 const batchOf = (batchId: string, owner: string, items: number, change: Partial<BacklogBatch> = {}): BacklogBatch => ({
   ...{ batchId, owner, priority: 'normal', ownerTime: null, batchTime: null, idleMs: 0 },
@@ -18,7 +19,7 @@ function serve(backlog: BacklogBatch[], rounds: number, perRound = 4): Record<st
   const started: Record<string, number> = {};
   let current = backlog;
   for (let round = 0; round < rounds; round++) {
-    const choice = chooseItems(current, { transfers: perRound, byHost: anywhere });
+    const choice = chooseItems(current, { transfers: perRound, byHost: anywhere, ...unlimited });
     for (const { batchId } of choice.items) started[batchId] = (started[batchId] ?? 0) + 1;
     current = current
       .map((batch) => ({
@@ -38,6 +39,18 @@ describe('the fair queue', () => {
   it('gives two owners the same bytes, whatever the length of their backlogs', () => {
     const started = serve([batchOf('long', 'a', 1000), batchOf('short', 'b', 100)], 40);
     expect(started).toEqual({ long: 80, short: 80 });
+  });
+
+  it('lets no owner have more under way than he may, but for one item, and others have the room', () => {
+    const backlog = [batchOf('large', 'a', 100), batchOf('small', 'b', 2)];
+    const room = { transfers: 20, byHost: anywhere, ownerBytes: 3 * mebibyte };
+    const fresh = chooseItems(backlog, { ...room, startedBytes: new Map() }).items.map(({ batchId }) => batchId);
+    expect(fresh.toSorted()).toEqual(['large', 'large', 'large', 'small', 'small']);
+    const full = chooseItems(backlog, { ...room, startedBytes: new Map([['a', 3 * mebibyte]]) }).items;
+    expect(full.map(({ batchId }) => batchId)).toEqual(['small', 'small']);
+    for (const item of backlog[0]?.items ?? []) item.missingBytes = 100 * mebibyte;
+    const huge = chooseItems([backlog[0] as BacklogBatch], { ...room, startedBytes: new Map() }).items;
+    expect(huge).toHaveLength(1);
   });
 
   it('counts bytes, not images', () => {
@@ -72,14 +85,14 @@ describe('the fair queue', () => {
   it('passes over what a registry has no room for', () => {
     const mixed = batchOf('mixed', 'a', 4);
     for (const item of mixed.items.slice(0, 3)) item.host = 'slow';
-    const { items } = chooseItems([mixed], { transfers: 10, byHost: new Map([['slow', 1]]) });
+    const { items } = chooseItems([mixed], { transfers: 10, byHost: new Map([['slow', 1]]), ...unlimited });
     expect(items.map(({ position }) => position)).toEqual([1, 4]);
   });
 
   it('starts an image that is larger than the room, and nothing after it', () => {
     const large = batchOf('large', 'a', 2);
     for (const item of large.items) item.missingLayers = 50;
-    expect(chooseItems([large], { transfers: 8, byHost: anywhere }).items).toHaveLength(1);
-    expect(chooseItems([large], { transfers: 0, byHost: anywhere }).items).toEqual([]);
+    expect(chooseItems([large], { transfers: 8, byHost: anywhere, ...unlimited }).items).toHaveLength(1);
+    expect(chooseItems([large], { transfers: 0, byHost: anywhere, ...unlimited }).items).toEqual([]);
   });
 });

@@ -18,6 +18,10 @@ export interface Room {
   transfers: number;
   /** Transfers by registry, for those that have a limit. */
   byHost: ReadonlyMap<string, number>;
+  /** Bytes that one owner may have under way, lest who comes next waits for all that he has begun; one item always may. */
+  ownerBytes: number;
+  /** What owners have under way. */
+  startedBytes: ReadonlyMap<string, number>;
 }
 
 /** What to start, in this order, and everybody's place in the queue afterwards. */
@@ -48,8 +52,10 @@ export function chooseItems(backlog: readonly BacklogBatch[], room: Room): Choic
     for (const batch of owner.batches) if (batch.isNew) choice.batchTimes.set(batch.id, batch.time);
   }
   let transfers = room.transfers;
+  const started = new Map(room.startedBytes);
+  const mayStart = ({ name, batches }: OpenOwner) => batches.length > 0 && (started.get(name) ?? 0) < room.ownerBytes;
   while (transfers > 0) {
-    const owner = least(owners.filter(({ batches }) => batches.length > 0));
+    const owner = least(owners.filter(mayStart));
     const batch = owner && least(owner.batches);
     if (!batch) break;
     const item = takeItem(batch, byHost);
@@ -63,6 +69,7 @@ export function chooseItems(backlog: readonly BacklogBatch[], room: Room): Choic
     choice.ownerTimes.set(owner.name, owner.time);
     choice.batchTimes.set(batch.id, batch.time);
     choice.items.push({ ...item, batchId: batch.id });
+    started.set(owner.name, (started.get(owner.name) ?? 0) + item.missingBytes);
     const needed = Math.max(item.missingLayers, 1);
     transfers -= needed;
     const left = byHost.get(item.host);

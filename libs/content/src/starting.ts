@@ -1,6 +1,7 @@
 import {
   countSlots,
   countStarted,
+  countStartedBytes,
   findUncheckedBatches,
   finishBatches,
   listBacklog,
@@ -20,6 +21,9 @@ export const workerSilentMs = 15_000;
 /** For each transfer that a puller takes, so many are kept in the queue. */
 const readyPerSlot = 2;
 
+/** And one owner has no more bytes under way than this for each of them. */
+const ownerBytesPerSlot = 1024 ** 3;
+
 /**
  * Starts as many items of batches as keep the queue short and the pullers busy, in fair shares. `connections` are the
  * limits of registries. Returns the pulls that are to be resolved. One process at a time; the others have nothing to do.
@@ -32,13 +36,17 @@ export async function startBatchItems(
     if (!(await tryLockBacklog(tx))) return [];
     await finishBatches(tx);
     const { transfers, byHost } = await countStarted(tx);
-    const room = (await countSlots(tx, workerSilentMs)) * readyPerSlot - transfers;
+    const slots = await countSlots(tx, workerSilentMs);
+    const room = slots * readyPerSlot - transfers;
     if (room <= 0) return [];
     const backlog = await listBacklog(tx, room);
     const hostRoom = [...connections].map(
       ([host, most]) => [host, most * readyPerSlot - (byHost.get(host) ?? 0)] as const,
     );
-    const { items, ownerTimes, batchTimes } = chooseItems(backlog, { transfers: room, byHost: new Map(hostRoom) });
+    const { items, ownerTimes, batchTimes } = chooseItems(backlog, {
+      ...{ transfers: room, byHost: new Map(hostRoom) },
+      ...{ ownerBytes: slots * ownerBytesPerSlot, startedBytes: await countStartedBytes(tx) },
+    });
     const served = new Set(items.map(({ batchId }) => batchId));
     await saveVirtualTimes(tx, { owners: ownerTimes, batches: batchTimes, served });
     return await startAll(tx, items);

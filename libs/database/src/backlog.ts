@@ -80,6 +80,22 @@ export async function countStarted(tx: Tx): Promise<{ transfers: number; byHost:
   return { transfers: rows.reduce((sum, row) => sum + row.transfers, 0), byHost };
 }
 
+/** Bytes that the items under way had to fetch when they were planned, by owner; without those whose registry lets them wait. */
+export async function countStartedBytes(tx: Tx): Promise<Map<string, number>> {
+  const rows = await tx.$queryRaw<{ owner: string; bytes: number }[]>`
+    select b.owner, coalesce(sum(i.missing_bytes), 0)::float8 as bytes
+      from batch b join batch_item i on i.batch_id = b.id and i.state = 'running' join pull p on p.id = i.pull_id
+     where b.state = 'running'
+       and case p.state
+             when 'queued' then p.not_before <= now()
+             when 'fetching' then exists (
+               select from pull_blob w join blob_fetch f on f.digest = w.blob_digest
+                where w.pull_id = p.id and (f.state = 'running' or f.not_before <= now()))
+             else true end
+     group by b.owner`;
+  return new Map(rows.map(({ owner, bytes }) => [owner, bytes]));
+}
+
 /** Writes the places in the fair queue; owners who are not named have no backlog and lose theirs. */
 export async function saveVirtualTimes(
   tx: Tx,

@@ -46,6 +46,7 @@ export {
   type BacklogItem,
   countSlots,
   countStarted,
+  countStartedBytes,
   deleteWorker,
   findUncheckedBatches,
   keepWorker,

@@ -93,6 +93,18 @@ describe('batches over the platform API', () => {
     expect(value('queue_jobs{job="plan-batch",state="waiting",service="catalog"}')).toBe(3);
   });
 
+  it('are refused for a while to who has too much unfinished, and to nobody else', async () => {
+    const { id } = await api.call(createBatch, { body: { items: ['full/house'], owner: 'greedy' } });
+    await api.catalog.database.prisma.$executeRaw`
+      insert into batch_item (batch_id, position, reference, host)
+        select ${id}::uuid, n, 'docker.io/full/house:' || n, 'docker.io' from generate_series(2, 50000) n`;
+    const ask = (owner: string) => file('one/more', 'text/plain', `?owner=${owner}`);
+    const refused = await ask('greedy');
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '60']);
+    expect(await refused.json()).toMatchObject({ code: 'BACKLOG_FULL', retryable: true });
+    expect((await ask('modest')).status).toBe(202);
+  });
+
   it('are listed newest first, each once', async () => {
     const made = [];
     for (const name of ['x', 'y', 'z'])

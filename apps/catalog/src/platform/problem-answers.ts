@@ -70,10 +70,15 @@ export function toProblem(error: unknown): ProblemAnswer {
   }
   const status = statusByCode[error.code] ?? 500;
   const { code, message: detail, retryable } = error;
-  // RFC 6750: how to be let in.
-  const headers: Record<string, string> = status === 401 ? { 'www-authenticate': 'Bearer realm="entrepot"' } : {};
-  return { ...expected({ status, code, detail, retryable }), headers, isFault: status >= 500 };
+  return { ...expected({ status, code, detail, retryable }), headers: headersOf[status] ?? {}, isFault: status >= 500 };
 }
+
+const headersOf: Readonly<Record<number, Record<string, string>>> = {
+  // RFC 6750: how to be let in.
+  401: { 'www-authenticate': 'Bearer realm="entrepot"' },
+  // Thousands of items do not end sooner.
+  429: { 'retry-after': '60' },
+};
 
 type Facts = Pick<Problem, 'status' | 'code' | 'detail' | 'retryable'>;
 
