@@ -60,6 +60,14 @@ describe('analysing a layer', () => {
     return { image, digest, state };
   }
 
+  it('reads a layer once, although two jobs ask for it', async () => {
+    const { digest, state } = await pullWith('docker.io/library/twice:1', { entries: [{ name: 'f', content: 'f' }] });
+    const outcomes = await Promise.all([analyse(digest), analyse(digest)]);
+    expect(outcomes.filter((outcome) => outcome !== undefined)).toEqual([{ retryAt: expect.any(Date) }]);
+    expect(await state()).toMatchObject({ done: true, entry_count: 1 });
+    expect(await analyse(digest)).toBeUndefined();
+  });
+
   it('learns the diff id and the size of what is inside', async () => {
     const { digest, state, image } = await pullWith('docker.io/library/plain:1', {
       entries: [

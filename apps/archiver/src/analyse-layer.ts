@@ -29,14 +29,19 @@ export interface AnalysisParts {
 const longestYieldMs = 60_000;
 const yieldMs = 1_000;
 
+/** Storage keys of what this process reads: a layer that somebody waits for has two jobs, and is read for one of them. */
+const reading = new Set<string>();
+
 /** Reads one stored layer to its end and writes down what it holds. A no-op when that was done or the layer is gone. */
 export async function analyseLayer(
   parts: AnalysisParts,
   { digest }: { digest: Digest },
   { signal }: Pick<JobContext, 'signal'>,
-): Promise<void> {
+): Promise<void | { retryAt: Date }> {
   const layer = await takeTurn(parts, digest, signal);
   if (layer === null) return;
+  if (reading.has(layer.storageKey)) return { retryAt: new Date(Date.now() + yieldMs) };
+  reading.add(layer.storageKey);
   const index = openLayerIndexIngest(parts.content, digest);
   try {
     const summary = await parts.layers.read(layer.storageKey, (part) => index.store(part), signal);
@@ -45,6 +50,7 @@ export async function analyseLayer(
     if (!(error instanceof LayerUnreadableError) || error.retryable) throw error;
     if (error.code !== 'BLOB_NOT_FOUND') await keepFailure(parts, digest, error);
   } finally {
+    reading.delete(layer.storageKey);
     await index.end();
   }
 }
