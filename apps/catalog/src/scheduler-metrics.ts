@@ -9,10 +9,9 @@ const sameReadingMs = 1_000;
 
 /** What waits and why, asked of database and queue whenever the metrics are read. Every catalog says the same. */
 export function recordScheduler(parts: Pick<CatalogParts, 'metrics' | 'database' | 'queue'>): void {
-  const { metrics, queue } = parts;
-  const { prisma } = parts.database;
-  const pulls = shared(() => countUnfinishedPulls(prisma));
-  const items = shared(() => countWaitingItems(prisma, mostOwners));
+  const { metrics, queue, database } = parts;
+  const pulls = shared(() => countUnfinishedPulls(database.prisma));
+  const items = shared(() => countWaitingItems(database.prisma, mostOwners));
 
   record(metrics, 'queue_jobs', 'Jobs in the queue.', ['job', 'state'], async () =>
     Object.entries(await queue.queueCounts()).flatMap(([job, states]) =>
@@ -43,7 +42,7 @@ export function recordScheduler(parts: Pick<CatalogParts, 'metrics' | 'database'
     (await items()).map(({ owner, oldestSeconds }) => ({ labels: { owner }, value: oldestSeconds })),
   );
   record(metrics, 'registry_limited_seconds', 'How long a registry still wants no requests.', ['registry'], async () =>
-    (await listLimitedRegistries(prisma)).map(({ host, waitMs }) => ({
+    (await listLimitedRegistries(database.prisma)).map(({ host, waitMs }) => ({
       labels: { registry: host },
       value: waitMs / 1_000,
     })),
