@@ -60,19 +60,29 @@ async function endLeftover(leftover: Started): Promise<void> {
 }
 
 /** Holds until the last thread has ended: only then are the sockets closed, though the command line is gone earlier. */
-function isAlive({ pid, startTime }: Started): boolean {
+function isAlive({ pid, script, startTime }: Started): boolean {
   const process = lookAt(pid);
   if (process === null || process.startTime !== startTime) return false;
-  return process.threads > 1 || !['Z', 'X'].includes(process.state);
+  const isOurs = process.commandLine === '' || process.commandLine.split('\0').includes(script);
+  return isOurs && (process.threads > 1 || !['Z', 'X'].includes(process.state));
 }
 
-/** What /proc/PID/stat says (proc_pid_stat(5)), or null when there is no such process. */
-function lookAt(pid: number): { state: string; threads: number; startTime: string } | null {
+interface ProcessFacts {
+  state: string;
+  threads: number;
+  startTime: string;
+  /** Empty once the process has begun to end. */
+  commandLine: string;
+}
+
+/** What /proc/PID/stat and cmdline say (proc_pid_stat(5)), or null when there is no such process. */
+function lookAt(pid: number): ProcessFacts | null {
   try {
+    const commandLine = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
     const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
     // The name before the last bracket may hold anything; the fields after it are counted from the third.
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    return { state: fields[0] ?? '', threads: Number(fields[17]), startTime: fields[19] ?? '' };
+    return { state: fields[0] ?? '', threads: Number(fields[17]), startTime: fields[19] ?? '', commandLine };
   } catch {
     return null;
   }
