@@ -113,11 +113,11 @@ describe('fetching', () => {
       claimFetch({ ...two, database: { ...two.database, prisma: tx as never } }, layer, 'new'),
     );
     await paused.reached;
-    const finishing = finishFetch(one, old, stored);
+    const refused = expect(finishFetch(one, old, stored)).rejects.toMatchObject({ code: 'FETCH_LOST' });
     await waitForBlocked(one.database);
     paused.resume();
     expect(await taking).toMatchObject({ epoch: old.epoch + 1 });
-    await expect(finishing).rejects.toMatchObject({ code: 'FETCH_LOST' });
+    await refused;
   });
 
   it('stops an owner from writing once its time is over, even if nobody told it', async () => {
