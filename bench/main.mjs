@@ -269,6 +269,8 @@ function refOf({ registry, image }) {
 
 async function fill(at, server) {
   await timed(`${server.docker} docker pull -q ${refOf(at)}`);
+  await sleep(3_000);
+  await settle(server);
 }
 
 function group(title, results, bounds) {
