@@ -160,6 +160,8 @@ async function load(at) {
 async function loadAgain(at, archive) {
   const line = `${at.entrepot.docker} docker load -q -i ${archive}`;
   await timed(line);
+  await sleep(3_000);
+  await settle(at.entrepot);
   const before = storedBytes(at.entrepot);
   const { wall } = await timed(line);
   note(
