@@ -14,8 +14,6 @@ export interface SupervisorOptions {
   onEnd(pid: number): void;
 }
 
-/** Bytes pass through without becoming objects, so a large nursery would only hold memory. */
-const nodeFlags = ['--enable-source-maps', '--max-semi-space-size=4'];
 const firstDelayMs = 100;
 const longestDelayMs = 5_000;
 const healthyAfterMs = 10_000;
@@ -38,7 +36,7 @@ export class Supervisor {
   start(spec: ServiceSpec, delayMs = firstDelayMs): void {
     if (this.#stopping) return;
     const startedAt = Date.now();
-    const child = spawn(process.execPath, [...nodeFlags, spec.script], {
+    const child = spawn(process.execPath, ['--enable-source-maps', spec.script], {
       env: spec.environment,
       stdio: ['ignore', 'inherit', 'inherit'],
     });
