@@ -18,6 +18,8 @@ const firstDelayMs = 100;
 const longestDelayMs = 5_000;
 const healthyAfterMs = 10_000;
 const patienceMs = 5_000;
+/** The first pull of a process runs each function once or twice; compiled at once they take half as long. */
+const nodeFlags = ['--enable-source-maps', '--always-sparkplug'];
 
 /**
  * Runs one process per spec and starts a dead one again, with a growing delay while it keeps dying.
@@ -36,7 +38,7 @@ export class Supervisor {
   start(spec: ServiceSpec, delayMs = firstDelayMs): void {
     if (this.#stopping) return;
     const startedAt = Date.now();
-    const child = spawn(process.execPath, ['--enable-source-maps', spec.script], {
+    const child = spawn(process.execPath, [...nodeFlags, spec.script], {
       env: spec.environment,
       stdio: ['ignore', 'inherit', 'inherit'],
     });

@@ -26,7 +26,8 @@ export const variables = z.object({
   ENTREPOT_SECRET_KEY: values.key.optional(),
   ENTREPOT_INTERNAL_SECRET: values.secret.optional(),
   // Processes, and how they reach each other.
-  ENTREPOT_PULLERS: values.count(64).default(Math.min(availableParallelism(), 4)),
+  // The other half is for the database and the other services.
+  ENTREPOT_PULLERS: values.count(64).default(Math.min(Math.ceil(availableParallelism() / 2), 4)),
   ENTREPOT_ARCHIVERS: values.count(64).default(1),
   ENTREPOT_ARCHIVER_URLS: values.serverUrls.default([]),
   ENTREPOT_ARCHIVER_LISTEN: values.listenAddress.optional(),
