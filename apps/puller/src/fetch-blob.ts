@@ -18,14 +18,18 @@ import type { PullerParts } from './parts.js';
 import { publishPull } from './publish-pull.js';
 import { describeBlobFailure, isFinal, waitLine } from './pull-failure.js';
 import { FetchUnwantedError, TransferStoppedError, transferBlob } from './transfer-blob.js';
-import type { Lane, TransferSlot } from './transfer-slots.js';
+import type { Lane, TransferSlot, TransferSlots } from './transfer-slots.js';
 
 /** A batch tries a registry in trouble so often again, with growing waits. */
 const batchTries = 8;
 const firstBatchWaitMs = 2_000;
 const longestBatchWaitMs = 60_000;
 
-type Job = Pick<JobContext, 'signal' | 'lastAttempt'>;
+interface Job extends Pick<JobContext, 'signal' | 'lastAttempt'> {
+  /** Waited for before the blob is admitted. */
+  onStored?(): Promise<void>;
+}
+
 type Outcome =
   | { stored: StoredObject }
   | { limited: RegistryLimitedError; mediaType: string }
@@ -40,13 +44,20 @@ interface SourceGroup {
   pullIds: string[];
 }
 
+/** A blob that is still to be fetched: by us again, or by whoever has `taken` it, should he fail. */
+export interface LeftOver {
+  retryAt: Date;
+  taken?: boolean;
+}
+
 /** Brings one blob into the store for every pull that waits for it, unless another worker does. */
 export async function fetchBlob(
   parts: PullerParts,
   { digest }: { digest: Digest },
   job: Job,
-): Promise<{ retryAt: Date } | undefined> {
-  return await withSlot(parts, 'interactive', job, (slot) => fetchWith(parts, digest, slot, job));
+  slots = parts.slots,
+): Promise<LeftOver | undefined> {
+  return await withSlot(slots, 'interactive', job, (slot) => fetchWith(parts, digest, slot, job));
 }
 
 /** As `fetchBlob`, for batches: gives way at the end of a chunk when people wait. */
@@ -54,13 +65,14 @@ export async function fetchBatchBlob(
   parts: PullerParts,
   { digest }: { digest: Digest },
   job: Job,
-): Promise<{ retryAt: Date } | undefined> {
-  const fetch = () => withSlot(parts, 'batch', job, (slot) => fetchWith(parts, digest, slot, job));
+  slots = parts.slots,
+): Promise<LeftOver | undefined> {
+  const fetch = () => withSlot(slots, 'batch', job, (slot) => fetchWith(parts, digest, slot, job));
   return await parts.courtesy.whenPossible(fetch, job.signal);
 }
 
 async function withSlot<T>(
-  { slots }: PullerParts,
+  slots: TransferSlots,
   lane: Lane,
   { signal }: Job,
   work: (slot: TransferSlot) => Promise<T>,
@@ -78,12 +90,12 @@ async function fetchWith(
   digest: Digest,
   slot: TransferSlot,
   job: Job,
-): Promise<{ retryAt: Date } | undefined> {
+): Promise<LeftOver | undefined> {
   const claim = await claimFetch(parts.content, digest, parts.owner);
   if (claim === null) return;
-  if ('taken' in claim) return { retryAt: claim.until };
+  if ('taken' in claim) return { retryAt: claim.until, taken: true };
   try {
-    return await settle(parts, claim, await tryGroups(parts, claim, slot, job));
+    return await settle(parts, claim, await tryGroups(parts, claim, slot, job), job);
   } catch (error) {
     if (error instanceof FetchLostError) return;
     await releaseFetch(parts.content, claim).catch(() => {});
@@ -95,8 +107,8 @@ async function fetchWith(
 async function tryGroups(parts: PullerParts, claim: FetchClaim, slot: TransferSlot, job: Job): Promise<Outcome> {
   const tried = new Set<string>();
   let later: Outcome = 'unwanted';
-  for (;;) {
-    const group = (await listGroups(parts, claim.digest)).find(({ key }) => !tried.has(key));
+  for (let sources = claim.sources; ; sources = await fetchSources(parts.content, claim.digest)) {
+    const group = groupsOf(parts, sources).find(({ key }) => !tried.has(key));
     if (!group) return later;
     tried.add(group.key);
     try {
@@ -108,9 +120,9 @@ async function tryGroups(parts: PullerParts, claim: FetchClaim, slot: TransferSl
   }
 }
 
-async function listGroups(parts: PullerParts, digest: Digest): Promise<SourceGroup[]> {
+function groupsOf(parts: PullerParts, sources: readonly FetchSource[]): SourceGroup[] {
   const groups = new Map<string, SourceGroup>();
-  for (const source of await fetchSources(parts.content, digest)) {
+  for (const source of sources) {
     const secret = source.credential === null ? '' : parts.secretBox.open(source.credential);
     const key = `${source.kind} ${source.repository} ${secret}`;
     const group = groups.get(key) ?? { key, source, pullIds: [] };
@@ -145,7 +157,12 @@ async function judge(
   return null;
 }
 
-async function settle(parts: PullerParts, claim: FetchClaim, outcome: Outcome): Promise<{ retryAt: Date } | undefined> {
+async function settle(
+  parts: PullerParts,
+  claim: FetchClaim,
+  outcome: Outcome,
+  job: Job,
+): Promise<LeftOver | undefined> {
   if (outcome === 'unwanted') return release(parts, claim);
   if (outcome === 'preempted') {
     await noteFetch(
@@ -157,6 +174,7 @@ async function settle(parts: PullerParts, claim: FetchClaim, outcome: Outcome): 
     return { retryAt: new Date() };
   }
   if ('stored' in outcome) {
+    await job.onStored?.();
     const { duePulls } = await finishFetch(parts.content, claim, outcome.stored);
     await Promise.all(duePulls.map((pullId) => publishPull(parts, { pullId })));
     return;
@@ -172,7 +190,7 @@ async function settle(parts: PullerParts, claim: FetchClaim, outcome: Outcome): 
 }
 
 /** A pull that began to wait just now found this job running and asked for no other. */
-async function release(parts: PullerParts, claim: FetchClaim): Promise<{ retryAt: Date } | undefined> {
+async function release(parts: PullerParts, claim: FetchClaim): Promise<LeftOver | undefined> {
   await releaseFetch(parts.content, claim);
   const isWanted = (await fetchSources(parts.content, claim.digest)).length > 0;
   return isWanted ? { retryAt: new Date() } : undefined;

@@ -10,11 +10,12 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AppModule } from './app.module.js';
 import { Courtesy } from './courtesy.js';
+import { OwnFetches } from './fetch-missing.js';
 import { openRegistry } from './open-registry.js';
 import type { PullerParts } from './parts.js';
 import { observeTransfers } from './transfer-metrics.js';
 import { TransferSlots } from './transfer-slots.js';
-import { startWork, transferSlots } from './work.js';
+import { startWork, tinyTransferSlots, transferSlots } from './work.js';
 
 const shutdownMs = 5_000;
 
@@ -44,10 +45,13 @@ async function openParts(config: ServiceConfig, logger: Logger, metrics: Metrics
   const registries = await openRegistry({ database, secretBox, logger, baseline: config.registries });
   const store = openBlobStore(config.blobStoreUrl);
   const content = { database, store };
+  const observer = observeTransfers(metrics);
   return {
     content,
     courtesy: new Courtesy(content),
-    slots: new TransferSlots(transferSlots, observeTransfers(metrics)),
+    slots: new TransferSlots(transferSlots, observer),
+    tinySlots: new TransferSlots(tinyTransferSlots, observer),
+    ownFetches: new OwnFetches((error) => logger.warn({ err: error }, 'a blob got no job')),
     trust: new TrustPolicy(config.trustPolicy),
     freeBytes: () => findFreeBytes(content, store, config.blobCapacityBytes),
     ...{ secretBox, ...registries },

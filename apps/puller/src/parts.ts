@@ -4,6 +4,7 @@ import type { Logger } from '@entrepot/observability';
 import type { Credential, RegistryClient } from '@entrepot/registry-client';
 import type { TrustPolicy } from '@entrepot/trust';
 import type { Courtesy } from './courtesy.js';
+import type { OwnFetches } from './fetch-missing.js';
 import type { TransferSlots } from './transfer-slots.js';
 
 /** Everything from outside that the steps of a pull work with. Whoever opened it closes it. */
@@ -16,6 +17,9 @@ export interface PullerParts {
   secretBox: SecretBox;
   logger: Logger;
   slots: TransferSlots;
+  /** Beside those, for what is over as soon as it has begun. */
+  tinySlots: TransferSlots;
+  ownFetches: OwnFetches;
   courtesy: Courtesy;
   /** Which images must be signed, and by whom. */
   trust: TrustPolicy;

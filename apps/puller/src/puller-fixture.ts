@@ -17,10 +17,11 @@ import { createLogger } from '@entrepot/observability';
 import { parseReference } from '@entrepot/oci';
 import { TrustPolicy } from '@entrepot/trust';
 import { Courtesy } from './courtesy.js';
+import { OwnFetches } from './fetch-missing.js';
 import { openRegistry } from './open-registry.js';
 import type { PullerParts } from './parts.js';
 import { TransferSlots } from './transfer-slots.js';
-import { startWork, transferSlots } from './work.js';
+import { startWork, tinyTransferSlots, transferSlots } from './work.js';
 
 /** Pullers for tests, all of them in this process but each with its own connections, on a database of their own. */
 export interface PullerFixture {
@@ -58,6 +59,8 @@ export async function openPullers(
       ...{ content: { database: own, store }, ...registries, secretBox, logger },
       queue: openQueue(queueUrl, { onError: () => {} }),
       slots: new TransferSlots(transferSlots),
+      tinySlots: new TransferSlots(tinyTransferSlots),
+      ownFetches: new OwnFetches(() => {}),
       courtesy: new Courtesy({ database: own }),
       trust: new TrustPolicy(),
       freeBytes: () => store.freeBytes(),

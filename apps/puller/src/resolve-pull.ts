@@ -1,6 +1,6 @@
 import { failPull, getPull, PullEndedError, parkPull, savePlan } from '@entrepot/content';
 import { findManifests, finishCurrentPull, type PullRow } from '@entrepot/database';
-import { fetchBatchBlob, fetchBlob, type JobContext, publishPull as publishPullJob } from '@entrepot/jobs';
+import { type JobContext, publishPull as publishPullJob } from '@entrepot/jobs';
 import {
   type Digest,
   defaultPlatform,
@@ -13,6 +13,7 @@ import {
 import { RegistryError, RegistryLimitedError } from '@entrepot/registry-client';
 import { checkTrust } from './check-trust.js';
 import { type ChosenImage, chooseManifest } from './choose-manifest.js';
+import { fetchMissing } from './fetch-missing.js';
 import { PullDocuments } from './find-target.js';
 import { type FoundArtifact, gatherArtifacts } from './gather-artifacts.js';
 import { ManifestShelf } from './manifest-shelf.js';
@@ -107,17 +108,16 @@ async function startFetching(
   artifacts: readonly FoundArtifact[],
 ): Promise<void> {
   const { shown, image, path } = chosen;
-  const { missing, complete, duePulls } = await savePlan(parts.content, pull.id, {
-    target,
-    shown,
-    manifests: [...path, ...artifacts],
-    blobs: [image, ...artifacts.map(({ manifest }) => manifest)].flatMap(({ config, layers }) => [config, ...layers]),
-  });
+  const blobs = [image, ...artifacts.map(({ manifest }) => manifest)].flatMap(({ config, layers }) => [
+    config,
+    ...layers,
+  ]);
+  const manifests = [...path, ...artifacts];
+  const { missing, complete, duePulls } = await savePlan(parts.content, pull.id, { target, shown, manifests, blobs });
   if (complete) await publishPull(parts, { pullId: pull.id });
-  await parts.queue.enqueueMany(
-    pull.kind === 'batch' ? fetchBatchBlob : fetchBlob,
-    largestFirst(image, missing).map((digest) => ({ digest })),
-  );
+  const sizes = new Map(blobs.map(({ digest, sizeBytes }) => [digest, sizeBytes]));
+  const wanted = missing.map((digest) => ({ digest, sizeBytes: sizes.get(digest) ?? 0 }));
+  await fetchMissing(parts, pull.kind, configThenLargest(image, wanted));
   await parts.queue.enqueueMany(
     publishPullJob,
     duePulls.map((pullId) => ({ pullId })),
@@ -125,10 +125,12 @@ async function startFetching(
 }
 
 /** The config tells early whether all of it makes sense; the largest layer decides when it ends. */
-function largestFirst({ config, layers }: ImageManifest, missing: readonly Digest[]): Digest[] {
-  const sizes = new Map(layers.map((layer) => [layer.digest, layer.sizeBytes]));
-  sizes.set(config.digest, Number.POSITIVE_INFINITY);
-  return [...missing].sort((a, b) => (sizes.get(b) ?? 0) - (sizes.get(a) ?? 0));
+function configThenLargest<T extends { digest: Digest; sizeBytes: number }>(
+  { config }: ImageManifest,
+  blobs: readonly T[],
+): T[] {
+  const weight = ({ digest, sizeBytes }: T) => (digest === config.digest ? Number.POSITIVE_INFINITY : sizeBytes);
+  return [...blobs].sort((a, b) => weight(b) - weight(a));
 }
 
 async function giveUpOrWait(

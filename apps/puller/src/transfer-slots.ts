@@ -41,6 +41,11 @@ export class TransferSlots {
     private readonly observer?: TransferObserver,
   ) {}
 
+  /** Whether a transfer of anybody could begin now. */
+  get hasIdle(): boolean {
+    return this.#running.size + this.#wishes.length < this.total;
+  }
+
   /** Resolves when it is our turn. The caller releases it. @throws the reason of the signal */
   async take(lane: Lane, signal: AbortSignal): Promise<TransferSlot> {
     signal.throwIfAborted();

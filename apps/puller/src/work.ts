@@ -11,6 +11,7 @@ import { sweep, tend } from './sweep.js';
 
 /** Blobs that are transferred at the same time, for people and for batches together. */
 export const transferSlots = 4;
+export const tinyTransferSlots = 8;
 const concurrency = { resolve: 8, publish: 4, plan: 2, schedules: 1 };
 const sweepEveryMs = 5_000;
 const tendEveryMs = 15_000;
@@ -54,6 +55,7 @@ export function startWork(parts: PullerParts): PullerWork {
     stop: async () => {
       await Promise.all([
         pump.stop(),
+        parts.ownFetches.stop(),
         ...rounds.map((round) => round.stop()),
         ...workers.map((worker) => worker.close()),
       ]);

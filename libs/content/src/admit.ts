@@ -1,12 +1,12 @@
 import {
-  admitObject,
+  admitObjects,
   advancePulls,
   deleteFetches,
-  holdBlob,
+  holdBlobs,
   leaseForOwners,
   leaseForWaitingPulls,
   type Tx,
-  unadmitObject,
+  unadmitObjects,
 } from '@entrepot/database';
 import { type Digest, digestOf } from '@entrepot/oci';
 import { type ContentContext, pullLeaseMs } from './context.js';
@@ -16,31 +16,45 @@ import { openIngest, type StoredObject } from './ingest.js';
 const maxRounds = 10;
 
 /**
- * Makes a stored object the blob of its digest. When there is one already, that one stays and the object becomes a
- * tombstone (`storedAlready`). Either way the blob cannot go before the transaction ends, and after it for as long as
- * the lease runs; without a lease owner the caller refers to it in the same transaction.
+ * Makes stored objects the blobs of their digests. Where there is one already, that one stays and the object becomes a
+ * tombstone; the digests of those are returned (`storedAlready`). Either way the blobs cannot go before the transaction
+ * ends, and after it for as long as the lease runs; without a lease the caller refers to them in the same transaction.
  *
- * @throws {UploadLostError} the upload expired before
+ * @throws {UploadLostError} an upload expired before
  */
-export async function admitBlob(
+export async function admitBlobs(
   tx: Tx,
-  stored: StoredObject,
-  leaseOwner?: string,
-  leaseMs = pullLeaseMs,
-): Promise<{ storedAlready: boolean }> {
-  for (let round = 0; round < maxRounds; round++) {
-    const admission = await admitObject(tx, stored);
-    if (admission === 'lost') throw new UploadLostError(stored.storageKey);
+  stored: readonly StoredObject[],
+  lease?: { owner: string; leaseMs?: number },
+): Promise<{ storedAlready: Digest[] }> {
+  const storedAlready: Digest[] = [];
+  for (let open = stored, round = 0; open.length > 0; round++) {
+    const duplicates = await admitOnce(tx, open, round);
+    const held = new Set(duplicates.length === 0 ? [] : await holdBlobs(tx, digestsOf(duplicates)));
+    storedAlready.push(...digestsOf(duplicates.filter(({ digest }) => held.has(digest))));
     // A collection may be taking the earlier blob away; then ours takes its place.
-    if (admission === 'duplicate' && (await holdBlob(tx, stored.digest)) === null) {
-      await unadmitObject(tx, stored);
-      continue;
-    }
-    if (leaseOwner !== undefined) await leaseForOwners(tx, [{ digest: stored.digest, owner: leaseOwner }], leaseMs);
-    return { storedAlready: admission === 'duplicate' };
+    open = duplicates.filter(({ digest }) => !held.has(digest));
+    if (open.length > 0) await unadmitObjects(tx, keysOf(open));
   }
-  throw new UploadLostError(stored.storageKey);
+  if (lease !== undefined) {
+    const leases = stored.map(({ digest }) => ({ digest, owner: lease.owner }));
+    await leaseForOwners(tx, leases, lease.leaseMs ?? pullLeaseMs);
+  }
+  return { storedAlready };
 }
+
+/** Returns the duplicates. */
+async function admitOnce(tx: Tx, objects: readonly StoredObject[], round: number): Promise<StoredObject[]> {
+  const admissions = await admitObjects(tx, objects);
+  const lost = objects.find(({ storageKey }) => admissions.get(storageKey) === 'lost');
+  if (lost !== undefined) throw new UploadLostError(lost.storageKey);
+  const duplicates = objects.filter(({ storageKey }) => admissions.get(storageKey) === 'duplicate');
+  if (round === maxRounds && duplicates[0] !== undefined) throw new UploadLostError(duplicates[0].storageKey);
+  return duplicates;
+}
+
+const digestsOf = (objects: readonly StoredObject[]): Digest[] => objects.map(({ digest }) => digest);
+const keysOf = (objects: readonly StoredObject[]): string[] => objects.map(({ storageKey }) => storageKey);
 
 /**
  * Lets everybody go on who waits for blobs that are here now: fetches of them end, each waiting pull gets its lease,
@@ -73,7 +87,7 @@ export async function storeBytes(
     await ingest.write(bytes);
     const stored = await ingest.finish();
     return await context.database.transaction(async (tx) => {
-      await admitBlob(tx, stored, options.owner, options.leaseMs);
+      await admitBlobs(tx, [stored], options);
       return { digest, ...(await settleFetches(tx, [digest])) };
     });
   } catch (error) {

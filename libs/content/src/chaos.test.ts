@@ -13,7 +13,8 @@ import {
 import { settleFetches, storeBytes } from './admit.js';
 import { collectOnce } from './collect.js';
 import type { ContentContext } from './context.js';
-import { claimFetch, finishFetch, openFetchIngest, releaseFetch } from './fetching.js';
+import { claimFetch, openFetchIngest, releaseFetch } from './fetching.js';
+import { finishFetch } from './finish-fetch.js';
 import { releaseLeases } from './leasing.js';
 import { publishPull } from './publish-pull.js';
 import { cancelPull, getPull, savePlan, startPull } from './pulling.js';

@@ -15,7 +15,7 @@ import {
   pullImage,
   waitForBlocked,
 } from '@entrepot/testing';
-import { admitBlob, storeBytes } from './admit.js';
+import { admitBlobs, storeBytes } from './admit.js';
 import { collectOnce, deleteTombstones, reviewBlobs } from './collect.js';
 import type { ContentContext } from './context.js';
 import { describeManifests } from './describe-image.js';
@@ -250,11 +250,11 @@ describe('collection against the rest', () => {
     const stored = await ingest.finish();
     await client.database.prisma.$executeRaw`update upload set expires_at = now()`;
     const paused = pausedClient('commit');
-    const admission = paused.database.transaction((tx) => admitBlob(tx, stored, 'slow'));
+    const admission = paused.database.transaction((tx) => admitBlobs(tx, [stored], { owner: 'slow' }));
     await paused.reached;
     expect(await collectOnce(collector, now)).toMatchObject({ deletedObjects: 0 });
     paused.resume();
-    expect(await admission).toEqual({ storedAlready: false });
+    expect(await admission).toEqual({ storedAlready: [] });
     expect(await readBlob(client, layer, 1_000_000)).toEqual(bytes);
     await releaseLeases(client, 'slow');
   });

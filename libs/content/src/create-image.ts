@@ -1,6 +1,6 @@
 import { insertEvents, type NewEvent, setImageParent } from '@entrepot/database';
 import { type Descriptor, type Digest, descriptorJson, digestOf, isForeignLayerType, MEDIA_TYPES } from '@entrepot/oci';
-import { admitBlob, settleFetches } from './admit.js';
+import { admitBlobs, settleFetches } from './admit.js';
 import type { ContentContext } from './context.js';
 import type { PublishedManifest } from './describe-image.js';
 import { openIngest, type StoredObject } from './ingest.js';
@@ -56,8 +56,7 @@ export async function createImage(
     await ingest.write(config);
     const objects: StoredObject[] = [await ingest.finish(), ...(added === null ? [] : [added.object])];
     return await context.database.transaction(async (tx) => {
-      const leaseOwner = leaseMs === undefined ? undefined : owner;
-      for (const object of objects) await admitBlob(tx, object, leaseOwner, leaseMs);
+      await admitBlobs(tx, objects, leaseMs === undefined ? undefined : { owner, leaseMs });
       const { duePulls } = await settleFetches(
         tx,
         objects.map((object) => object.digest),

@@ -16,15 +16,8 @@ import {
 import { settleFetches, storeBytes } from './admit.js';
 import { collectOnce } from './collect.js';
 import type { ContentContext } from './context.js';
-import {
-  claimFetch,
-  type FetchClaim,
-  failFetch,
-  finishFetch,
-  openFetchIngest,
-  releaseFetch,
-  reportFetch,
-} from './fetching.js';
+import { claimFetch, type FetchClaim, failFetch, openFetchIngest, releaseFetch, reportFetch } from './fetching.js';
+import { finishFetch } from './finish-fetch.js';
 import { publishPull } from './publish-pull.js';
 import { savePlan, startPull } from './pulling.js';
 

@@ -1,8 +1,11 @@
 // One fetch per digest for the whole fleet. A claim has an epoch; whoever lost it can report, finish or fail nothing.
+
+import { newStorageKey, type StorageKey } from '@entrepot/blob-store';
 import {
   addPullEvents,
-  claimFetch as claimRow,
-  deleteFetch,
+  claimFetches,
+  type Database,
+  deleteOwnFetches,
   type FetchKey,
   insertFetchUpload,
   listFetchWaiters,
@@ -10,13 +13,14 @@ import {
   reportFetch as reportRow,
   requeueFetch,
   saveFetchUpload,
+  type Tx,
 } from '@entrepot/database';
 import { type Descriptor, type Digest, parseReference, repositoryName } from '@entrepot/oci';
-import { admitBlob, releaseWaiters } from './admit.js';
 import { type ContentContext, keepUploadMs } from './context.js';
 import { endPulls, waitsTooLong } from './end-pull.js';
 import { FetchLostError } from './errors.js';
-import { type Ingest, type IngestOptions, openIngest, type StoredObject } from './ingest.js';
+import { type Ingest, type IngestOptions, openIngest } from './ingest.js';
+import { togetherBy } from './together.js';
 
 /** How long a claim lasts without a report. */
 export const fetchLeaseMs = 30_000;
@@ -26,8 +30,12 @@ export interface FetchClaim extends FetchKey {
   readonly sizeBytes: number;
   /** Failed tries so far, by whomever. */
   readonly attempts: number;
-  /** Where an earlier owner left off. */
-  readonly storageKey: string | null;
+  /** Those who waited when it was given. */
+  readonly sources: readonly FetchSource[];
+  /** Where an earlier owner left off, or where nobody has written yet. */
+  readonly storageKey: StorageKey;
+  /** Nobody has written under that key; until the ingest is opened. */
+  isNew: boolean;
   /** By this process' monotonic clock; reports move it. */
   validUntilMs: number;
 }
@@ -43,17 +51,44 @@ export interface FetchSource {
   credential: Uint8Array | null;
 }
 
+/** Somebody else has it, or it waits for its registry. */
+export interface TakenFetch {
+  taken: true;
+  until: Date;
+}
+
+const claimTogether = togetherBy<{ digest: Digest; owner: string }, FetchClaim | TakenFetch | null>(claimAll);
+
 /** Takes the fetch of a blob; `taken` when another has it or it waits; null when there is nothing to do. */
 export async function claimFetch(
-  context: ContentContext,
+  { database }: ContentContext,
   digest: Digest,
   owner: string,
-): Promise<FetchClaim | { taken: true; until: Date } | null> {
+): Promise<FetchClaim | TakenFetch | null> {
+  return await claimTogether(database, { digest, owner });
+}
+
+async function claimAll(
+  { prisma }: Database,
+  wishes: readonly { digest: Digest; owner: string }[],
+): Promise<(FetchClaim | TakenFetch | null)[]> {
   const askedAtMs = performance.now();
-  const row = await claimRow(context.database.prisma, { digest, owner, leaseMs: fetchLeaseMs });
-  if (row === null) return null;
-  if ('retryMs' in row) return { taken: true, until: new Date(Date.now() + row.retryMs) };
-  return { ...row, validUntilMs: askedAtMs + fetchLeaseMs };
+  const first = new Map([...wishes].reverse().map((wish) => [wish.digest, wish]));
+  const keyed = [...first.values()].map((wish) => ({ ...wish, storageKey: newStorageKey(wish.digest) }));
+  const terms = { leaseMs: fetchLeaseMs, keepMs: keepUploadMs, uploadOwner: ingestOwnerPrefix };
+  const rows = await claimFetches(prisma, keyed, terms);
+  const sources = await listSources(
+    prisma,
+    rows.filter((row) => 'epoch' in row).map(({ digest }) => digest),
+  );
+  return wishes.map((wish) => {
+    const row = rows.find(({ digest }) => digest === wish.digest);
+    if (row === undefined) return null;
+    if (!('epoch' in row)) return { taken: true, until: new Date(Date.now() + row.retryMs) };
+    if (first.get(wish.digest) !== wish) return { taken: true, until: new Date(Date.now() + fetchLeaseMs) };
+    const own = sources.filter(({ descriptor }) => descriptor.digest === wish.digest);
+    return { ...row, sources: own, validUntilMs: askedAtMs + fetchLeaseMs };
+  });
 }
 
 /**
@@ -71,8 +106,10 @@ export async function openFetchIngest(
     if (performance.now() >= claim.validUntilMs) throw new FetchLostError(claim.digest);
   };
   const { prisma } = context.database;
-  const { digest, sizeBytes, storageKey } = claim;
-  const resume = storageKey !== null && !options.fresh ? { storageKey } : undefined;
+  const { digest, sizeBytes, storageKey, isNew } = claim;
+  claim.isNew = false;
+  if (isNew) return await openIngest(context, { digest, sizeBytes, owner: ingestOwner(claim), storageKey, guard });
+  const resume = options.fresh ? undefined : { storageKey };
   // Before anything is taken over: a successor may be writing under that key.
   if (resume !== undefined && !(await saveFetchUpload(prisma, claim, resume.storageKey))) {
     throw new FetchLostError(digest);
@@ -85,13 +122,20 @@ export async function openFetchIngest(
 
 /** Another for each claim, so that a worker that lost one cannot touch the upload of the next, be it its own. */
 function ingestOwner(claim: FetchClaim): string {
-  return `fetch:${claim.owner}:${claim.epoch}`;
+  return `${ingestOwnerPrefix}${claim.owner}:${claim.epoch}`;
 }
+
+const ingestOwnerPrefix = 'fetch:';
 
 /** The active pulls that wait for a blob, in the order in which their rights are tried. */
 export async function fetchSources(context: ContentContext, digest: Digest): Promise<FetchSource[]> {
-  const waiters = await listFetchWaiters(context.database.prisma, digest);
-  return waiters.map(({ pullId, kind, reference, mediaType, sizeBytes, urls, credential }) => ({
+  return await listSources(context.database.prisma, [digest]);
+}
+
+async function listSources(tx: Tx, digests: readonly Digest[]): Promise<FetchSource[]> {
+  if (digests.length === 0) return [];
+  const waiters = await listFetchWaiters(tx, digests);
+  return waiters.map(({ digest, pullId, kind, reference, mediaType, sizeBytes, urls, credential }) => ({
     pullId,
     kind,
     repository: repositoryName(parseReference(reference)),
@@ -125,27 +169,9 @@ export async function reportFetch(
   return answer;
 }
 
-/**
- * Makes the object a blob with a lease for each waiting pull, in one transaction. The pulls returned miss nothing
- * more: publish them.
- *
- * @throws {FetchLostError} another has it, or the blob came by another way; abort the ingest
- */
-export async function finishFetch(
-  context: ContentContext,
-  claim: FetchClaim,
-  stored: StoredObject,
-): Promise<{ duePulls: string[] }> {
-  return await context.database.transaction(async (tx) => {
-    if (!(await deleteFetch(tx, claim))) throw new FetchLostError(claim.digest);
-    await admitBlob(tx, stored);
-    return await releaseWaiters(tx, [claim.digest]);
-  });
-}
-
 /** Adds a line to the timeline of every pull that waits for the blob. */
 export async function noteFetch(context: ContentContext, digest: Digest, line: string): Promise<void> {
-  const waiters = await listFetchWaiters(context.database.prisma, digest);
+  const waiters = await listFetchWaiters(context.database.prisma, [digest]);
   await addPullEvents(
     context.database.prisma,
     waiters.map(({ pullId }) => pullId),
@@ -182,7 +208,7 @@ export async function parkFetch(
 ): Promise<{ failedPulls: string[] }> {
   const waitMs = Math.max(wait.until.getTime() - Date.now(), 0);
   return await context.database.transaction(async (tx) => {
-    const waiters = await listFetchWaiters(tx, claim.digest);
+    const waiters = await listFetchWaiters(tx, [claim.digest]);
     const failed = waiters.filter((waiter) => waitsTooLong(waiter, waitMs)).map(({ pullId }) => pullId);
     // Ended first, since that locks all fetches of these pulls in order, this one among them.
     const failedPulls = await endPulls(tx, failed, { state: 'failed', error: wait.error });
@@ -208,7 +234,7 @@ export async function dropFetchWaiters(
 ): Promise<{ left: number }> {
   return await context.database.transaction(async (tx) => {
     await endPulls(tx, pullIds, { state: 'failed', error });
-    return { left: (await listFetchWaiters(tx, claim.digest)).length };
+    return { left: (await listFetchWaiters(tx, [claim.digest])).length };
   });
 }
 
@@ -219,12 +245,12 @@ export async function dropFetchWaiters(
  */
 export async function failFetch(context: ContentContext, claim: FetchClaim, error: PullFailure): Promise<void> {
   await context.database.transaction(async (tx) => {
-    const waiters = await listFetchWaiters(tx, claim.digest);
+    const waiters = await listFetchWaiters(tx, [claim.digest]);
     await endPulls(
       tx,
       waiters.map(({ pullId }) => pullId),
       { state: 'failed', error },
     );
-    if (!(await deleteFetch(tx, claim))) throw new FetchLostError(claim.digest);
+    if ((await deleteOwnFetches(tx, [claim])).length === 0) throw new FetchLostError(claim.digest);
   });
 }

@@ -1,4 +1,4 @@
-export { admitBlob, settleFetches, storeBytes } from './admit.js';
+export { admitBlobs, settleFetches, storeBytes } from './admit.js';
 export {
   BacklogFullError,
   BatchEndedError,
@@ -50,13 +50,13 @@ export {
   failFetch,
   fetchLeaseMs,
   fetchSources,
-  finishFetch,
   noteFetch,
   openFetchIngest,
   parkFetch,
   releaseFetch,
   reportFetch,
 } from './fetching.js';
+export { finishFetch } from './finish-fetch.js';
 export { type Ingest, type IngestOptions, openIngest, type StoredObject } from './ingest.js';
 export { type LayerIndexIngest, openLayerIndex, openLayerIndexIngest } from './layer-index.js';
 export { leaseBlobs, releaseLeases, renewLeases } from './leasing.js';

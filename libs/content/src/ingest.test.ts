@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { type Digest, digestOf } from '@entrepot/oci';
 import { type ContentLab, checkInvariants, openContentLab } from '@entrepot/testing';
-import { admitBlob, storeBytes } from './admit.js';
+import { admitBlobs, storeBytes } from './admit.js';
 import { collectOnce } from './collect.js';
 import { openIngest } from './ingest.js';
 import { openBlob, readBlob } from './read-blob.js';
@@ -24,8 +24,8 @@ describe('an ingest', () => {
     for (let at = 0; at < bytes.length; at += 65_536) await ingest.write(bytes.subarray(at, at + 65_536));
     const stored = await ingest.finish();
     expect(stored).toEqual({ digest: digestOf(bytes), sizeBytes: bytes.length, storageKey: ingest.storageKey });
-    const admitted = await lab.context.database.transaction((tx) => admitBlob(tx, stored, 'test'));
-    expect(admitted).toEqual({ storedAlready: false });
+    const admitted = await lab.context.database.transaction((tx) => admitBlobs(tx, [stored], { owner: 'test' }));
+    expect(admitted).toEqual({ storedAlready: [] });
     expect(await uploads()).toBe(0);
     expect(await readBlob(lab.context, stored.digest, 1_000_000)).toEqual(bytes);
   });
@@ -69,7 +69,7 @@ describe('an ingest', () => {
     expect(second.offsetBytes).toBe(300_000);
     await second.write(bytes.subarray(300_000));
     const stored = await second.finish();
-    await lab.context.database.transaction((tx) => admitBlob(tx, stored, 'test'));
+    await lab.context.database.transaction((tx) => admitBlobs(tx, [stored], { owner: 'test' }));
     expect(await readBlob(lab.context, digest, bytes.length)).toEqual(bytes);
   });
 
@@ -115,7 +115,7 @@ describe('an ingest', () => {
     const { prisma } = lab.context.database;
     await prisma.$executeRaw`update upload set expires_at = now() where storage_key = ${stored.storageKey}`;
     await collectOnce(lab.context, { collectAfterMs: 0 });
-    const admission = lab.context.database.transaction((tx) => admitBlob(tx, stored, 'test'));
+    const admission = lab.context.database.transaction((tx) => admitBlobs(tx, [stored], { owner: 'test' }));
     await expect(admission).rejects.toMatchObject({ code: 'UPLOAD_LOST' });
     await expect(lab.context.store.open(stored.storageKey)).rejects.toMatchObject({ code: 'BLOB_NOT_FOUND' });
   });
@@ -125,7 +125,7 @@ describe('an ingest', () => {
     await ingest.write(Buffer.from('abc'));
     const stored = await ingest.finish();
     await lab.context.database.prisma.upload.delete({ where: { storageKey: stored.storageKey } });
-    const admission = lab.context.database.transaction((tx) => admitBlob(tx, stored, 'test'));
+    const admission = lab.context.database.transaction((tx) => admitBlobs(tx, [stored], { owner: 'test' }));
     await expect(admission).rejects.toMatchObject({ code: 'UPLOAD_LOST' });
     await ingest.abort();
     await collectOnce(lab.context, { collectAfterMs: 3_600_000 });
@@ -136,7 +136,7 @@ describe('an ingest', () => {
     const ingest = await openIngest(lab.context, { sizeBytes: 4, owner: 'test' });
     await ingest.write(Buffer.from('late'));
     const stored = await ingest.finish();
-    await lab.context.database.transaction((tx) => admitBlob(tx, stored, 'test'));
+    await lab.context.database.transaction((tx) => admitBlobs(tx, [stored], { owner: 'test' }));
     await ingest.abort();
     await collectOnce(lab.context, { collectAfterMs: 3_600_000 });
     expect((await readBlob(lab.context, stored.digest, 4)).toString()).toBe('late');
@@ -154,9 +154,9 @@ describe('an ingest', () => {
       }),
     );
     const admitted = await Promise.all(
-      stored.map((object) => lab.context.database.transaction((tx) => admitBlob(tx, object, 'test'))),
+      stored.map((object) => lab.context.database.transaction((tx) => admitBlobs(tx, [object], { owner: 'test' }))),
     );
-    expect(admitted.map(({ storedAlready }) => storedAlready).sort()).toEqual([false, true]);
+    expect(admitted.map(({ storedAlready }) => storedAlready.length).sort()).toEqual([0, 1]);
     expect(await lab.context.database.prisma.tombstone.count()).toBe(1);
     await collectOnce(lab.context, { collectAfterMs: 3_600_000 });
     expect(await readBlob(lab.context, digestOf(bytes), 1_000)).toEqual(bytes);

@@ -15,8 +15,10 @@ export interface FetchKey {
 export interface ClaimedFetch extends FetchKey {
   sizeBytes: number;
   attempts: number;
-  /** Where an earlier owner left off, null when there is nothing. */
-  storageKey: string | null;
+  /** Under which key to write. */
+  storageKey: string;
+  /** Whether the upload was made with the claim, rather than left by an earlier owner. */
+  isNew: boolean;
 }
 
 /** How far an owner is. */
@@ -33,8 +35,13 @@ export interface FetchReport {
 
 /** Somebody else has it, or it waits: look again after so long. */
 export interface TakenFetch {
+  digest: Digest;
   retryMs: number;
 }
+
+/** Whether a pull waits for the fetch `f`. */
+const isWanted = Prisma.sql`exists (
+  select from pull_blob b join pull p on p.id = b.pull_id where b.blob_digest = f.digest and p.state = 'fetching')`;
 
 /** Whether somebody waits for the fetch `f` who is no batch, or watches the pull of one. */
 const isUrgent = Prisma.sql`exists (
@@ -44,33 +51,43 @@ const isUrgent = Prisma.sql`exists (
           or exists (select from pull_watcher w where w.pull_id = p.id and w.expires_at > now())))`;
 
 /**
- * Takes a fetch that is due and that a pull waits for, in one statement. Null when there is nothing to fetch.
+ * Takes those of the fetches that are due and that pulls wait for, with an upload under the given key where no earlier
+ * owner left one, in one statement. A digest is named once; what there is nothing to fetch of is left out.
  */
-export async function claimFetch(
+export async function claimFetches(
   tx: Tx,
-  claim: { digest: Digest; owner: string; leaseMs: number },
-): Promise<ClaimedFetch | TakenFetch | null> {
-  type Row = { epoch: number | null; sizeBytes: number; attempts: number; storageKey: string | null; retryMs: number };
-  const [row] = await tx.$queryRaw<Row[]>`
-    with claimed as (
+  wishes: readonly { digest: Digest; owner: string; storageKey: string }[],
+  { leaseMs, keepMs, uploadOwner }: { leaseMs: number; keepMs: number; uploadOwner: string },
+): Promise<(ClaimedFetch | TakenFetch)[]> {
+  type Row = ClaimedFetch & { isClaimed: boolean; retryMs: number };
+  const rows = await tx.$queryRaw<Row[]>`
+    with wish as (
+      select * from unnest(${wishes.map((w) => w.digest)}::text[], ${wishes.map((w) => w.owner)}::text[],
+                           ${wishes.map((w) => w.storageKey)}::text[]) as w (digest, owner, storage_key)),
+    due as (
+      select w.* from wish w join blob_fetch f using (digest)
+       where f.not_before <= now() and (f.state = 'queued' or f.lease_until <= now()) and ${isWanted}
+       order by digest for update of f),
+    claimed as (
       update blob_fetch f
-         set state = 'running', epoch = f.epoch + 1, owner = ${claim.owner}, lease_until = ${afterMs(claim.leaseMs)}
-       where f.digest = ${claim.digest} and f.not_before <= now() and (f.state = 'queued' or f.lease_until <= now())
-         and exists (select from pull_blob b join pull p on p.id = b.pull_id
-                      where b.blob_digest = f.digest and p.state = 'fetching')
-      returning f.epoch, f.size_bytes, f.attempts, f.storage_key)
-    select epoch, size_bytes::float8 as "sizeBytes", attempts, storage_key as "storageKey", 0::float8 as "retryMs"
+         set state = 'running', epoch = f.epoch + 1, owner = d.owner, lease_until = ${afterMs(leaseMs)},
+             storage_key = coalesce(f.storage_key, d.storage_key)
+        from due d where f.digest = d.digest
+      returning f.digest, f.owner, f.epoch, f.size_bytes, f.attempts, f.storage_key, f.storage_key = d.storage_key as is_new),
+    announced as (
+      insert into upload (storage_key, size_bytes, owner, expires_at)
+        select storage_key, size_bytes, ${uploadOwner}::text || owner || ':' || epoch, ${afterMs(keepMs)}
+          from claimed where is_new)
+    select true as "isClaimed", digest, owner, epoch, size_bytes::float8 as "sizeBytes", attempts,
+           storage_key as "storageKey", is_new as "isNew", 0::float8 as "retryMs"
       from claimed
     union all
-    select null, 0, 0, null, (extract(epoch from greatest(not_before, lease_until) - now()) * 1000)::float8
-      from blob_fetch f
-     where digest = ${claim.digest} and not exists (select from claimed)
-       and exists (select from pull_blob b join pull p on p.id = b.pull_id
-                    where b.blob_digest = f.digest and p.state = 'fetching')`;
-  if (row === undefined) return null;
-  if (row.epoch === null) return { retryMs: Math.max(row.retryMs, 100) };
-  const { epoch, sizeBytes, attempts, storageKey } = row;
-  return { digest: claim.digest, owner: claim.owner, epoch, sizeBytes, attempts, storageKey };
+    select false, digest, '', 0, 0, 0, '', false, (extract(epoch from greatest(not_before, lease_until) - now()) * 1000)::float8
+      from blob_fetch f join wish using (digest)
+     where digest not in (select digest from claimed) and ${isWanted}`;
+  return rows.map(({ isClaimed, retryMs, ...claimed }) =>
+    isClaimed ? claimed : { digest: claimed.digest, retryMs: Math.max(retryMs, 100) },
+  );
 }
 
 /** Notes under which key the owner writes, unless that upload has expired. False when the fetch is not ours any more. */
@@ -126,12 +143,16 @@ export async function requeueFetch(
   return row?.attempts ?? null;
 }
 
-/** Takes the row away for good. False when the fetch is not ours any more. */
-export async function deleteFetch(tx: Tx, key: FetchKey): Promise<boolean> {
-  const count = await tx.$executeRaw`
-    delete from blob_fetch
-     where digest = ${key.digest} and epoch = ${key.epoch} and owner = ${key.owner} and state = 'running'`;
-  return count === 1;
+/** Takes rows away for good. Returns the digests of those that were ours still. */
+export async function deleteOwnFetches(tx: Tx, keys: readonly FetchKey[]): Promise<Digest[]> {
+  const rows = await tx.$queryRaw<{ digest: Digest }[]>`
+    with ours as (
+      select f.digest from blob_fetch f
+        join unnest(${keys.map((k) => k.digest)}::text[], ${keys.map((k) => k.epoch)}::int[],
+                    ${keys.map((k) => k.owner)}::text[]) as k (digest, epoch, owner) using (digest, epoch, owner)
+       where f.state = 'running' order by f.digest for update of f)
+    delete from blob_fetch f using ours where f.digest = ours.digest returning f.digest`;
+  return rows.map(({ digest }) => digest);
 }
 
 /** Takes rows away whoever has them, because the blobs are here. An owner notices at its next report. */
@@ -168,8 +189,7 @@ export async function listUnwantedFetches(tx: Tx, digests: readonly Digest[]): P
   const rows = await tx.$queryRaw<{ digest: Digest }[]>`
     select digest from blob_fetch f
      where digest = any(${[...digests]}::text[])
-       and not exists (select from pull_blob b join pull p on p.id = b.pull_id
-                        where b.blob_digest = f.digest and p.state = 'fetching')`;
+       and not ${isWanted}`;
   return rows.map((row) => row.digest);
 }
 
@@ -178,8 +198,7 @@ export async function listDueFetches(tx: Tx, limit: number): Promise<{ digest: D
   return await tx.$queryRaw<{ digest: Digest; urgent: boolean }[]>`
     select digest, ${isUrgent} as urgent from blob_fetch f
      where not_before <= now() and (state = 'queued' or lease_until <= now())
-       and exists (select from pull_blob b join pull p on p.id = b.pull_id
-                    where b.blob_digest = f.digest and p.state = 'fetching')
+       and ${isWanted}
      order by created_at limit ${limit}`;
 }
 
@@ -202,7 +221,6 @@ export async function deleteIdleFetches(tx: Tx, limit: number): Promise<number> 
     delete from blob_fetch where digest in (
       select digest from blob_fetch f
        where storage_key is null and (state = 'queued' or lease_until <= now())
-         and not exists (select from pull_blob b join pull p on p.id = b.pull_id
-                          where b.blob_digest = f.digest and p.state = 'fetching')
+         and not ${isWanted}
        for update skip locked limit ${limit})`;
 }

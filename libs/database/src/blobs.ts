@@ -19,39 +19,44 @@ export async function findBlobs(tx: Tx, digests: readonly Digest[]): Promise<Blo
 }
 
 /**
- * Turns an upload into a blob. Of two objects with one digest the later one becomes a tombstone; that the earlier one
- * stays is up to `holdBlob`, since a collection of it may be under way.
+ * Turns uploads into blobs. Of two objects with one digest the later one becomes a tombstone; that the earlier one
+ * stays is up to `holdBlobs`, since a collection of it may be under way. By storage key.
  */
-export async function admitObject(tx: Tx, object: BlobRow): Promise<Admission> {
-  const { digest, sizeBytes, storageKey } = object;
-  const [row] = await tx.$queryRaw<{ uploads: number; blobs: number }[]>`
-    with gone as (delete from upload where storage_key = ${storageKey} returning storage_key),
+export async function admitObjects(tx: Tx, objects: readonly BlobRow[]): Promise<Map<string, Admission>> {
+  const rows = await tx.$queryRaw<{ storageKey: string; admission: Admission }[]>`
+    with object as (
+      select * from unnest(${objects.map((o) => o.digest)}::text[], ${objects.map((o) => o.sizeBytes)}::bigint[],
+                           ${objects.map((o) => o.storageKey)}::text[]) as o (digest, size_bytes, storage_key)),
+    gone as (delete from upload u using object o where u.storage_key = o.storage_key returning u.storage_key),
     put as (
       insert into blob (digest, size_bytes, storage_key)
-        select ${digest}, ${sizeBytes}::bigint, storage_key from gone
-        on conflict (digest) do nothing returning digest),
+        select o.digest, o.size_bytes, o.storage_key from object o join gone using (storage_key) order by o.digest
+        on conflict (digest) do nothing returning storage_key),
     dead as (
       insert into tombstone (storage_key, size_bytes, reason)
-        select storage_key, ${sizeBytes}::bigint, 'duplicate' from gone where not exists (select from put))
-    select (select count(*)::int from gone) as uploads, (select count(*)::int from put) as blobs`;
-  if (row?.uploads !== 1) return 'lost';
-  return row.blobs === 1 ? 'stored' : 'duplicate';
+        select o.storage_key, o.size_bytes, 'duplicate' from object o join gone using (storage_key)
+         where o.storage_key not in (select storage_key from put))
+    select o.storage_key as "storageKey",
+           case when p.storage_key is not null then 'stored' when g.storage_key is not null then 'duplicate'
+                else 'lost' end as admission
+      from object o left join gone g using (storage_key) left join put p using (storage_key)`;
+  return new Map(rows.map(({ storageKey, admission }) => [storageKey, admission]));
 }
 
-/** Takes back what `admitObject` did with a duplicate, for another try. */
-export async function unadmitObject(tx: Tx, object: BlobRow): Promise<void> {
+/** Takes back what `admitObjects` did with duplicates, for another try. */
+export async function unadmitObjects(tx: Tx, storageKeys: readonly string[]): Promise<void> {
   await tx.$executeRaw`
-    with back as (delete from tombstone where storage_key = ${object.storageKey} returning storage_key, size_bytes)
+    with back as (
+      delete from tombstone where storage_key = any(${[...storageKeys]}::text[]) returning storage_key, size_bytes)
     insert into upload (storage_key, size_bytes, owner, expires_at)
       select storage_key, size_bytes, 'admission', now() + interval '1 hour' from back`;
 }
 
-/** Keeps a blob from being collected until the transaction ends; waits for a collection that has begun. */
-export async function holdBlob(tx: Tx, digest: Digest): Promise<BlobRow | null> {
-  const rows = await tx.$queryRaw<BlobRow[]>`
-    select digest, size_bytes::float8 as "sizeBytes", storage_key as "storageKey"
-      from blob where digest = ${digest} for key share`;
-  return rows[0] ?? null;
+/** Keeps blobs from being collected until the transaction ends; waits for a collection that has begun. Returns those that stay. */
+export async function holdBlobs(tx: Tx, digests: readonly Digest[]): Promise<Digest[]> {
+  const rows = await tx.$queryRaw<{ digest: Digest }[]>`
+    select digest from blob where digest = any(${[...digests]}::text[]) order by digest for key share`;
+  return rows.map(({ digest }) => digest);
 }
 
 /** Locks blobs against everybody who would refer to them. Never waits: what somebody holds is left out. */

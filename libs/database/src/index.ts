@@ -108,10 +108,10 @@ export {
 } from './batches.js';
 export {
   type ClaimedFetch,
-  claimFetch,
-  deleteFetch,
+  claimFetches,
   deleteFetches,
   deleteIdleFetches,
+  deleteOwnFetches,
   type FetchKey,
   type FetchReport,
   listDueFetches,
@@ -126,13 +126,13 @@ export {
 } from './blob-fetches.js';
 export {
   type Admission,
-  admitObject,
+  admitObjects,
   type BlobRow,
   buryBlobs,
   findBlobs,
-  holdBlob,
+  holdBlobs,
   lockUnheldBlobs,
-  unadmitObject,
+  unadmitObjects,
 } from './blobs.js';
 export { type CachedStep, listCachedSteps } from './build-cache.js';
 export {

@@ -21,6 +21,7 @@ export interface PlannedBlob {
 
 /** Somebody who waits for a blob, and how it may be fetched. */
 export interface FetchWaiter {
+  digest: Digest;
   pullId: string;
   reference: string;
   kind: 'interactive' | 'batch';
@@ -96,13 +97,13 @@ export async function listStalledPulls(tx: Tx, limit: number): Promise<string[]>
   return rows.map((row) => row.id);
 }
 
-/** Those who wait for a blob: people before batches, then the oldest. */
-export async function listFetchWaiters(tx: Tx, digest: Digest): Promise<FetchWaiter[]> {
+/** Those who wait for these blobs: people before batches, then the oldest. */
+export async function listFetchWaiters(tx: Tx, digests: readonly Digest[]): Promise<FetchWaiter[]> {
   return await tx.$queryRaw<FetchWaiter[]>`
-    select p.id::text as "pullId", p.reference, p.kind, b.media_type as "mediaType",
+    select b.blob_digest as digest, p.id::text as "pullId", p.reference, p.kind, b.media_type as "mediaType",
            b.size_bytes::float8 as "sizeBytes", b.urls, p.credential,
            (extract(epoch from now() - p.created_at) * 1000)::float8 as "ageMs"
       from pull_blob b join pull p on p.id = b.pull_id
-     where b.blob_digest = ${digest} and p.state = 'fetching'
+     where b.blob_digest = any(${[...digests]}::text[]) and p.state = 'fetching'
      order by p.kind desc, p.created_at, p.id`;
 }

@@ -39,8 +39,9 @@ export class BullQueue implements JobQueue {
       wishes.set(wish.opts.jobId, wish);
     }
     const all = [...wishes.values()];
+    if (all.length === 0) return;
     if (all.length <= this.setting.backend.fewJobs)
-      return this.#ask(`enqueue ${job.name}`, () => this.#addEach(job.name, all));
+      return this.#ask(`enqueue ${job.name}`, () => this.#addEach(this.#queue(job.name), all));
     for (let from = 0; from < all.length; from += batchSize) {
       await this.#ask(`enqueue ${job.name}`, () =>
         this.#addBatch(this.#queue(job.name), all.slice(from, from + batchSize)),
@@ -112,12 +113,18 @@ export class BullQueue implements JobQueue {
   }
 
   /** In their order. */
-  async #addEach(name: string, wishes: readonly Wish[]): Promise<void> {
-    for (const wish of wishes) await this.#add(this.#queue(name), wish);
+  async #addEach(queue: BackedQueue, wishes: readonly Wish[]): Promise<void> {
+    const jobs: Job[] = [];
+    for (const { name, data, opts } of wishes) jobs.push(await queue.add(name, data, opts));
+    await this.#replaceFailures(queue, wishes, jobs);
   }
 
   async #addBatch(queue: BackedQueue, wishes: Wish[]): Promise<void> {
-    const added = new Map((await queue.addBulk(wishes)).map((job) => [job.id, job]));
+    await this.#replaceFailures(queue, wishes, await queue.addBulk(wishes));
+  }
+
+  async #replaceFailures(queue: BackedQueue, wishes: readonly Wish[], jobs: readonly Job[]): Promise<void> {
+    const added = new Map(jobs.map((job) => [job.id, job]));
     const { failed } = await queue.getJobCounts('failed');
     if (failed === 0) return;
     for (const old of await queue.getFailed(0, -1)) {

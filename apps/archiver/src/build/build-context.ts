@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
-import { admitBlob, type ContentContext, openBlob, openIngest } from '@entrepot/content';
+import { admitBlobs, type ContentContext, openBlob, openIngest } from '@entrepot/content';
 import {
   asCorruptStream,
   CorruptStreamError,
@@ -45,7 +45,7 @@ export async function storeContext(
   try {
     const { entries } = await readContext(source, (chunk) => ingest.write(chunk));
     const stored = await ingest.finish();
-    await content.database.transaction((tx) => admitBlob(tx, stored, lease.owner, lease.leaseMs));
+    await content.database.transaction((tx) => admitBlobs(tx, [stored], lease));
     return await contextTree(content, stored.digest, entries);
   } catch (error) {
     await ingest.abort();

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { admitBlob, type ContentContext, openBlob, openIngest } from '@entrepot/content';
+import { admitBlobs, type ContentContext, openBlob, openIngest } from '@entrepot/content';
 import { type IndexEntry, MergedTree, plainTar } from '@entrepot/layers';
 import { isDigest } from '@entrepot/oci';
 import type { Reach } from '@entrepot/registry-client';
@@ -62,7 +62,7 @@ export async function fetchRemote(
       throw new BuildError(400, `digest mismatch for ${url}: sha256:${sha256}, expected ${checksum}`);
     }
     const stored = await ingest.finish();
-    await content.database.transaction((tx) => admitBlob(tx, stored, lease.owner, lease.leaseMs));
+    await content.database.transaction((tx) => admitBlobs(tx, [stored], lease));
     say({ status: `Downloading ${url}`, progressDetail: { current: sizeBytes, total: sizeBytes } });
     const path = name === '' ? '__unnamed__' : name;
     const mtimeMs = modifiedAt?.getTime() ?? 0;

@@ -1,4 +1,4 @@
-import { admitBlob, type ContentContext, containerEvent, type StoredObject } from '@entrepot/content';
+import { admitBlobs, type ContentContext, containerEvent, type StoredObject } from '@entrepot/content';
 import {
   type ContainerEntryRow,
   ContainerNotFoundError,
@@ -87,7 +87,7 @@ export class ContainerTrees {
       if (container === null) throw new ContainerNotFoundError(id);
       const opened = assemble(container, below, await listContainerEntries(tx, id));
       apply(opened);
-      for (const object of objects) await admitBlob(tx, object);
+      await admitBlobs(tx, objects);
       await keep(tx, id, opened.tree);
       await insertEvents(tx, [containerEvent(container, action)]);
     });

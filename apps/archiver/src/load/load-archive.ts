@@ -7,7 +7,7 @@ import {
   readArchive,
 } from '@entrepot/archive';
 import {
-  admitBlob,
+  admitBlobs,
   type ContentContext,
   describeManifests,
   type PublishedImage,
@@ -171,7 +171,7 @@ async function publish(
   objects: readonly StoredObject[],
 ): Promise<{ results: PublishResult[]; duePulls: string[] }> {
   return database.transaction(async (tx) => {
-    for (const object of objects) await admitBlob(tx, object);
+    await admitBlobs(tx, objects);
     const { duePulls } = await settleFetches(
       tx,
       objects.map(({ digest }) => digest),
