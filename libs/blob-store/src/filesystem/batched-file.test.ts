@@ -57,6 +57,18 @@ describe('BatchedFile', () => {
     expect(Buffer.concat(written).toString()).toBe('abcdefghijklmnopqrstuvw');
   });
 
+  it('remembers that a sync on the way has failed, which the last one would not hear of', async () => {
+    const broken = Object.assign(new Error('input/output error'), { code: 'EIO', syscall: 'fdatasync' });
+    const handle = handleOf(async (bytes) => bytes.length);
+    handle.datasync = () => Promise.reject(broken);
+    const file = new BatchedFile(handle, 0);
+    const fill = async (): Promise<void> => {
+      for (let chunks = 0; chunks < 200; chunks++) await file.append(Buffer.alloc(65_536));
+    };
+    await Promise.allSettled([fill()]);
+    await expect(file.flush()).rejects.toBe(broken);
+  });
+
   it('fails for good with the first error, in every call', async () => {
     const full = Object.assign(new Error('no space left on device'), { code: 'ENOSPC', syscall: 'write' });
     const file = new BatchedFile(

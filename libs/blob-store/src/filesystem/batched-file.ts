@@ -7,6 +7,10 @@ import type { FileHandle } from 'node:fs/promises';
  */
 const batchBytes = 512 * 1024;
 const maxQueuedBuffers = 6;
+/** What is on the disk already need not be waited for at the end. Each sync takes one of the process' few I/O threads. */
+const syncEveryBytes = 8 * 1024 * 1024;
+const maxSyncs = 2;
+let runningSyncs = 0;
 /** Kept between files: fresh memory costs more than copying into memory that is warm. */
 const maxIdleBuffers = 16;
 const idleBuffers: Buffer[] = [];
@@ -21,11 +25,15 @@ export class BatchedFile {
   #full: Buffer[] = [];
   #inFlight: Promise<void> | null = null;
   #failure: { error: unknown } | null = null;
+  #sync: Promise<void> | null = null;
+  #syncedBytes: number;
 
   constructor(
     readonly handle: FileHandle,
     private positionBytes: number,
-  ) {}
+  ) {
+    this.#syncedBytes = positionBytes;
+  }
 
   /** The end of what the operating system has. */
   get writtenBytes(): number {
@@ -53,6 +61,7 @@ export class BatchedFile {
       this.#start();
       await this.#settled();
     }
+    await this.#sync;
     if (this.#failure !== null) throw this.#failure.error;
   }
 
@@ -60,6 +69,7 @@ export class BatchedFile {
   async close(): Promise<void> {
     this.#drop();
     await this.#inFlight;
+    await this.#sync;
     await this.handle.close();
   }
 
@@ -83,6 +93,7 @@ export class BatchedFile {
       this.#failure = { error };
       this.#drop();
     }
+    this.#syncBehind();
     reuse(batch);
     this.#inFlight = null;
     this.#start();
@@ -95,6 +106,22 @@ export class BatchedFile {
       this.positionBytes += bytesWritten;
       done += bytesWritten;
     }
+  }
+
+  /** A failure is told to one sync only, so it has to be remembered for whoever syncs at the end. */
+  #syncBehind(): void {
+    if (this.positionBytes - this.#syncedBytes < syncEveryBytes || this.#sync !== null || runningSyncs >= maxSyncs) return;
+    this.#syncedBytes = this.positionBytes;
+    runningSyncs += 1;
+    this.#sync = this.handle
+      .datasync()
+      .catch((error: unknown) => {
+        this.#failure ??= { error };
+      })
+      .finally(() => {
+        runningSyncs -= 1;
+        this.#sync = null;
+      });
   }
 
   async #settled(): Promise<void> {
