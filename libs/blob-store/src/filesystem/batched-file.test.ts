@@ -1,4 +1,5 @@
-import { mkdtempSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { constants, mkdtempSync } from 'node:fs';
 import { type FileHandle, open, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -57,16 +58,36 @@ describe('BatchedFile', () => {
     expect(Buffer.concat(written).toString()).toBe('abcdefghijklmnopqrstuvw');
   });
 
-  it('remembers that a sync on the way has failed, which the last one would not hear of', async () => {
-    const broken = Object.assign(new Error('input/output error'), { code: 'EIO', syscall: 'fdatasync' });
-    const handle = handleOf(async (bytes) => bytes.length);
-    handle.datasync = () => Promise.reject(broken);
-    const file = new BatchedFile(handle, 0);
-    const fill = async (): Promise<void> => {
-      for (let chunks = 0; chunks < 200; chunks++) await file.append(Buffer.alloc(65_536));
-    };
-    await Promise.allSettled([fill()]);
-    await expect(file.flush()).rejects.toBe(broken);
+  it('writes whole batches past the page cache, and what does not fill one through it', async () => {
+    const path = join(folder, 'direct');
+    const through = await open(path, 'w');
+    const past = await open(path, constants.O_WRONLY | constants.O_DIRECT);
+    const [buffered, direct] = [countWrites(through), countWrites(past)];
+    const file = new BatchedFile(through, 0, past);
+    const bytes = randomBytes(1_300_000);
+    file.append(bytes);
+    await file.flush();
+    file.append(bytes);
+    await file.flush();
+    await file.close();
+    expect((await readFile(path)).equals(Buffer.concat([bytes, bytes]))).toBe(true);
+    expect(direct.sizes).toEqual([524_288, 524_288]);
+    expect(buffered.sizes[0]).toBe(1_300_000 - 2 * 524_288);
+  });
+
+  it('goes on through the page cache where a filesystem takes no direct writes after all', async () => {
+    const refused = Object.assign(new Error('invalid argument'), { code: 'EINVAL', syscall: 'write' });
+    const path = join(folder, 'refused');
+    const file = new BatchedFile(
+      await open(path, 'w'),
+      0,
+      handleOf(() => Promise.reject(refused)),
+    );
+    const bytes = randomBytes(1_300_000);
+    file.append(bytes);
+    await file.flush();
+    await file.close();
+    expect((await readFile(path)).equals(bytes)).toBe(true);
   });
 
   it('fails for good with the first error, in every call', async () => {
@@ -82,6 +103,16 @@ describe('BatchedFile', () => {
     expect(file.writtenBytes).toBe(0);
   });
 });
+
+function countWrites(handle: FileHandle): { sizes: number[] } {
+  const sizes: number[] = [];
+  const write = handle.write.bind(handle) as (...args: [Buffer, number, number, number]) => Promise<unknown>;
+  handle.write = ((buffer: Buffer, from: number, bytes: number, position: number) => {
+    sizes.push(bytes);
+    return write(buffer, from, bytes, position);
+  }) as never;
+  return { sizes };
+}
 
 /** Real disks do not fail or stall when asked to. */
 function handleOf(take: (bytes: Buffer, position: number) => Promise<number>): FileHandle {

@@ -1,23 +1,15 @@
 import type { FileHandle } from 'node:fs/promises';
+import { blockBytes, lendBlocks, lentBytes, returnBlocks } from './block-memory.js';
 
-/**
- * One write each. A larger one makes the kernel take larger pieces of memory for its page cache, and where a machine is
- * virtual those are the ones its host took back: filling them costs several times the copy (measured: 400 MB in 0.1 s
- * CPU by 512 KiB, 0.5 s by 1 MiB, 0.8 s by 4 MiB).
- */
-const batchBytes = 512 * 1024;
 const maxQueuedBuffers = 6;
-/** What is on the disk already need not be waited for at the end. Each sync takes one of the process' few I/O threads. */
-const syncEveryBytes = 8 * 1024 * 1024;
-const maxSyncs = 2;
-let runningSyncs = 0;
-/** Kept between files: fresh memory costs more than copying into memory that is warm. */
-const maxIdleBuffers = 16;
-const idleBuffers: Buffer[] = [];
 
 /**
  * Appends to an open file in batches of 512 KiB, one write at a time, with at most about 4 MiB in memory. Chunks are
  * copied, so they are the caller's again at once.
+ *
+ * Whole batches go past the page cache where there is a `direct` handle (opened with O_DIRECT) and it takes them: whoever
+ * commits a file waits for the disk anyway, and what is written through the cache is copied once more, drives out what
+ * others need there, and costs several times the copy on a virtual machine whose host has taken free memory back.
  */
 export class BatchedFile {
   #filling: Buffer | null = null;
@@ -25,15 +17,12 @@ export class BatchedFile {
   #full: Buffer[] = [];
   #inFlight: Promise<void> | null = null;
   #failure: { error: unknown } | null = null;
-  #sync: Promise<void> | null = null;
-  #syncedBytes: number;
 
   constructor(
     readonly handle: FileHandle,
     private positionBytes: number,
-  ) {
-    this.#syncedBytes = positionBytes;
-  }
+    private direct: FileHandle | null = null,
+  ) {}
 
   /** The end of what the operating system has. */
   get writtenBytes(): number {
@@ -44,11 +33,11 @@ export class BatchedFile {
   append(chunk: Buffer): void | Promise<void> {
     if (this.#failure !== null) return Promise.reject(this.#failure.error);
     for (let from = 0; from < chunk.length; ) {
-      this.#filling ??= idleBuffers.pop() ?? Buffer.allocUnsafeSlow(batchBytes);
+      this.#filling ??= lendBlocks();
       const copied = chunk.copy(this.#filling, this.#filledBytes, from);
       this.#filledBytes += copied;
       from += copied;
-      if (this.#filledBytes === batchBytes) this.#close();
+      if (this.#filledBytes === lentBytes) this.#close();
     }
     this.#start();
     if (this.#full.length >= maxQueuedBuffers) return this.#settled();
@@ -61,7 +50,6 @@ export class BatchedFile {
       this.#start();
       await this.#settled();
     }
-    await this.#sync;
     if (this.#failure !== null) throw this.#failure.error;
   }
 
@@ -69,8 +57,7 @@ export class BatchedFile {
   async close(): Promise<void> {
     this.#drop();
     await this.#inFlight;
-    await this.#sync;
-    await this.handle.close();
+    await Promise.all([this.handle.close(), this.direct?.close()]);
   }
 
   /** The buffer that fills is next to be written, full or not. */
@@ -93,8 +80,7 @@ export class BatchedFile {
       this.#failure = { error };
       this.#drop();
     }
-    this.#syncBehind();
-    reuse(batch);
+    returnBlocks(batch);
     this.#inFlight = null;
     this.#start();
   }
@@ -102,26 +88,26 @@ export class BatchedFile {
   /** A write may end early, most of all when the disk is nearly full. */
   async #writeFully(batch: Buffer): Promise<void> {
     for (let done = 0; done < batch.length; ) {
-      const { bytesWritten } = await this.handle.write(batch, done, batch.length - done, this.positionBytes);
+      const bytesWritten = await this.#writeSome(batch, done);
       this.positionBytes += bytesWritten;
       done += bytesWritten;
     }
   }
 
-  /** A failure is told to one sync only, so it has to be remembered for whoever syncs at the end. */
-  #syncBehind(): void {
-    if (this.positionBytes - this.#syncedBytes < syncEveryBytes || this.#sync !== null || runningSyncs >= maxSyncs) return;
-    this.#syncedBytes = this.positionBytes;
-    runningSyncs += 1;
-    this.#sync = this.handle
-      .datasync()
-      .catch((error: unknown) => {
-        this.#failure ??= { error };
-      })
-      .finally(() => {
-        runningSyncs -= 1;
-        this.#sync = null;
-      });
+  async #writeSome(batch: Buffer, from: number): Promise<number> {
+    const sizeBytes = batch.length - from;
+    const isWhole = [this.positionBytes, from, sizeBytes].every((bytes) => bytes % blockBytes === 0);
+    if (this.direct !== null && isWhole) {
+      try {
+        return (await this.direct.write(batch, from, sizeBytes, this.positionBytes)).bytesWritten;
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EINVAL') throw error;
+        // This filesystem wants larger blocks, or none at all.
+        await this.direct.close();
+        this.direct = null;
+      }
+    }
+    return (await this.handle.write(batch, from, sizeBytes, this.positionBytes)).bytesWritten;
   }
 
   async #settled(): Promise<void> {
@@ -131,10 +117,6 @@ export class BatchedFile {
 
   #drop(): void {
     this.#close();
-    for (const batch of this.#full.splice(0)) reuse(batch);
+    for (const batch of this.#full.splice(0)) returnBlocks(batch);
   }
-}
-
-function reuse({ buffer }: Buffer): void {
-  if (idleBuffers.length < maxIdleBuffers) idleBuffers.push(Buffer.from(buffer));
 }

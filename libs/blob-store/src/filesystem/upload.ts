@@ -11,6 +11,7 @@ import {
   type UploadState,
 } from '../blob-store.js';
 import { BatchedFile } from './batched-file.js';
+import { lentBytes } from './block-memory.js';
 import {
   type BlobPlace,
   fileMode,
@@ -29,7 +30,8 @@ export async function startFilesystemUpload(place: BlobPlace, sizeBytes: number 
     await mkdir(uploadFolder, { recursive: true, mode: folderMode });
   }
   const path = join(uploadFolder, randomUUID());
-  return new FilesystemUpload(place, sizeBytes, path, await open(path, newFile, fileMode), 0);
+  const handle = await open(path, newFile, fileMode);
+  return new FilesystemUpload(place, sizeBytes, path, new BatchedFile(handle, 0, await openDirect(path, sizeBytes)));
 }
 
 /**
@@ -50,15 +52,22 @@ export async function resumeFilesystemUpload(
   const safeBytes = typeof resume.safeBytes === 'number' ? resume.safeBytes : 0;
   const offsetBytes = Math.min(left.sizeBytes, safeBytes, sizeBytes);
   await handle.truncate(offsetBytes);
-  return new FilesystemUpload(place, sizeBytes, path, handle, offsetBytes);
+  return new FilesystemUpload(place, sizeBytes, path, new BatchedFile(handle, offsetBytes));
+}
+
+/** Past the page cache, for what is larger than a batch; null where the filesystem cannot. */
+async function openDirect(path: string, sizeBytes: number | null): Promise<FileHandle | null> {
+  if (constants.O_DIRECT === undefined || (sizeBytes !== null && sizeBytes < lentBytes)) return null;
+  return await unless(['EINVAL'], () => open(path, directFile));
 }
 
 /** Never follows a link, and never opens a file that somebody else made. */
 const newFile = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 const oldFile = constants.O_WRONLY | constants.O_NOFOLLOW;
+const directFile = oldFile | constants.O_DIRECT;
 
 class FilesystemUpload implements Upload {
-  readonly #file: BatchedFile;
+  readonly offsetBytes: number;
   #acceptedBytes: number;
   #phase: 'open' | 'committed' | 'ended' = 'open';
   #commit: Promise<void> | null = null;
@@ -67,22 +76,21 @@ class FilesystemUpload implements Upload {
     private readonly place: BlobPlace,
     private readonly sizeBytes: number | null,
     private readonly path: string,
-    private readonly handle: FileHandle,
-    readonly offsetBytes: number,
+    private readonly file: BatchedFile,
   ) {
-    this.#file = new BatchedFile(handle, offsetBytes);
-    this.#acceptedBytes = offsetBytes;
+    this.offsetBytes = file.writtenBytes;
+    this.#acceptedBytes = file.writtenBytes;
   }
 
   write(chunk: Buffer): void | Promise<void> {
     if (this.#phase !== 'open') return Promise.reject(new BlobUploadLostError(this.place.key));
     this.#acceptedBytes += chunk.length;
     if (this.#acceptedBytes > (this.sizeBytes ?? maxUnsizedBytes)) return Promise.reject(this.#sizeMismatch());
-    return this.#file.append(chunk)?.catch((error) => this.#fail(error));
+    return this.file.append(chunk)?.catch((error) => this.#fail(error));
   }
 
   state(): SafeState {
-    const safeBytes = this.#file.writtenBytes;
+    const safeBytes = this.file.writtenBytes;
     return { safeBytes, state: { safeBytes } };
   }
 
@@ -99,7 +107,7 @@ class FilesystemUpload implements Upload {
     if (this.#phase === 'committed') return;
     this.#phase = 'ended';
     await this.#attempt(async () => {
-      await this.#file.close();
+      await this.file.close();
       await rm(this.path, { force: true });
       await removeIfEmpty(this.place.uploadFolder);
     });
@@ -109,8 +117,8 @@ class FilesystemUpload implements Upload {
     await this.#commit?.catch(() => {});
     if (this.#phase === 'open') {
       this.#phase = 'ended';
-      await this.#file.flush().catch(() => {});
-      await this.#attempt(() => this.#file.close());
+      await this.file.flush().catch(() => {});
+      await this.#attempt(() => this.file.close());
     }
     return this.state();
   }
@@ -118,11 +126,11 @@ class FilesystemUpload implements Upload {
   async #publish(): Promise<void> {
     if (this.#phase === 'committed') return;
     if (this.#phase === 'ended') throw new BlobUploadLostError(this.place.key);
-    await this.#file.flush();
+    await this.file.flush();
     if (this.sizeBytes !== null && this.#acceptedBytes !== this.sizeBytes) throw this.#sizeMismatch();
-    await this.handle.datasync();
+    await this.file.handle.datasync();
     await moveIntoPlace(this.path, this.place);
-    await this.#file.close();
+    await this.file.close();
     this.#phase = 'committed';
     await removeIfEmpty(this.place.uploadFolder);
   }
