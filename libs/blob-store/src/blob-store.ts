@@ -32,6 +32,14 @@ export interface BlobStore {
    */
   open(key: StorageKey, range?: ByteRange, signal?: AbortSignal): Promise<Readable>;
 
+  /**
+   * The same bytes in pieces, each good until the next one is asked for: who is done with a piece by then needs no new
+   * memory for each. Ends like any generator, at the last byte or by `return`.
+   *
+   * @throws {BlobNotFoundError} no such key; do not retry
+   */
+  pieces(key: StorageKey, range?: ByteRange, signal?: AbortSignal): AsyncGenerator<Buffer>;
+
   /** Idempotent: resolving means the bytes are gone, those of unfinished uploads of the key included. */
   delete(key: StorageKey): Promise<void>;
 }

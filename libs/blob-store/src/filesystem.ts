@@ -15,6 +15,7 @@ import {
 } from './blob-store.js';
 import { checkRange, checkSize } from './byte-range.js';
 import { CommittedUpload } from './committed-upload.js';
+import { lendBlocks, returnBlocks } from './filesystem/block-memory.js';
 import { type BlobPlace, filesystemError, folderMode, keyOf, placeOf, unless } from './filesystem/paths.js';
 import { resumeFilesystemUpload, startFilesystemUpload } from './filesystem/upload.js';
 import type { StorageKey } from './storage-key.js';
@@ -47,6 +48,16 @@ export class FilesystemBlobStore implements BlobStore, BlobStoreListing, BlobSto
       const stream = await streamOf(handle, fromByte, toByte);
       return signal === undefined ? stream : addAbortSignal(signal, stream);
     });
+  }
+
+  async *pieces(key: StorageKey, range: ByteRange = {}, signal?: AbortSignal): AsyncGenerator<Buffer> {
+    try {
+      const { fromByte, toByte } = checkRange(range);
+      yield* piecesOf(await openBlob(placeOf(this.rootFolder, key)), fromByte, toByte, signal);
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw filesystemError(error, `reading ${key}`);
+    }
   }
 
   delete(key: StorageKey): Promise<void> {
@@ -116,6 +127,36 @@ async function streamOf(handle: FileHandle, fromByte: number, toByte: number): P
     return Readable.from([]);
   }
   return handle.createReadStream({ start: fromByte, end: toByte - 1, highWaterMark: readBytes });
+}
+
+/** Reads the next piece while the caller works on this one. */
+async function* piecesOf(
+  handle: FileHandle,
+  fromByte: number,
+  toByte: number,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Buffer> {
+  const memory = [lendBlocks(), lendBlocks()] as const;
+  let position = fromByte;
+  const readInto = async (buffer: Buffer): Promise<Buffer> => {
+    const { bytesRead } = await handle.read(buffer, 0, Math.min(buffer.length, toByte - position), position);
+    position += bytesRead;
+    return buffer.subarray(0, bytesRead);
+  };
+  let reading = readInto(memory[0]);
+  try {
+    for (let turn = 1; ; turn++) {
+      signal?.throwIfAborted();
+      const piece = await reading;
+      if (piece.length === 0) return;
+      reading = readInto(memory[turn % 2 === 0 ? 0 : 1]);
+      yield piece;
+    }
+  } finally {
+    await reading.catch(() => {});
+    for (const buffer of memory) returnBlocks(buffer);
+    await handle.close();
+  }
 }
 
 async function fileSize(path: string): Promise<number | null> {

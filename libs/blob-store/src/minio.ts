@@ -65,6 +65,10 @@ export class MinioBlobStore implements BlobStore, BlobStoreListing, BlobStoreRea
     return signal === undefined ? stream : addAbortSignal(signal, stream);
   }
 
+  async *pieces(key: StorageKey, range?: ByteRange, signal?: AbortSignal): AsyncGenerator<Buffer> {
+    yield* (await this.open(key, range, signal)) as AsyncIterable<Buffer>;
+  }
+
   async delete(key: StorageKey): Promise<void> {
     checkStorageKey(key);
     await this.#prepare();

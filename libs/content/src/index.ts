@@ -97,7 +97,7 @@ export {
   startPull,
   watcherTtlMs,
 } from './pulling.js';
-export { openBlob, readBlob } from './read-blob.js';
+export { blobPieces, openBlob, readBlob } from './read-blob.js';
 export { announceArchive, ReceptionError, receivePiece } from './receive-archive.js';
 export { type Discrepancies, reconcile } from './reconcile.js';
 export { type NewTag, type RemoveOptions, removeImage, removeImages, tagImage } from './release.js';

@@ -21,6 +21,25 @@ export async function openBlob(
 }
 
 /**
+ * The same in pieces, each good until the next one is asked for.
+ *
+ * @throws {BlobGoneError} no such blob here
+ */
+export async function* blobPieces(
+  context: ContentContext,
+  digest: Digest,
+  range?: ByteRange,
+  signal?: AbortSignal,
+): AsyncGenerator<Buffer> {
+  const { storageKey } = await getRow(context, digest);
+  try {
+    yield* context.store.pieces(storageKey, range, signal);
+  } catch (error) {
+    throw goneOr(error, digest);
+  }
+}
+
+/**
  * Reads a small blob whole.
  *
  * @throws {BlobGoneError} no such blob here; @throws {BlobMismatchError} it is larger than `maxBytes`
@@ -48,6 +67,9 @@ async function openRow(
   try {
     return await context.store.open(storageKey, range, signal);
   } catch (error) {
-    throw error instanceof BlobNotFoundError ? new BlobGoneError(digest) : error;
+    throw goneOr(error, digest);
   }
 }
+
+const goneOr = (error: unknown, digest: Digest) =>
+  error instanceof BlobNotFoundError ? new BlobGoneError(digest) : error;

@@ -1,6 +1,6 @@
 import { type ArchivePlan, decodePlan, sliceSegments } from '@entrepot/archive';
 import type { BlobStore } from '@entrepot/blob-store';
-import { type ContentContext, openBlob } from '@entrepot/content';
+import { blobPieces, type ContentContext } from '@entrepot/content';
 import {
   type ArchiveRow,
   type Database,
@@ -74,7 +74,10 @@ export class ArchiveService {
     }
   }
 
-  /** The bytes of a planned archive, or a part of them, a few at a time. Its blobs are kept while this is read. */
+  /**
+   * The bytes of a planned archive, or a part of them, in pieces, each good until the next one is asked for. Its blobs are
+   * kept while this is read.
+   */
   async *read(
     { id, plan, imageIds }: PlannedArchive,
     range: ByteRange | null,
@@ -95,7 +98,7 @@ export class ArchiveService {
             for (let left = slice.sizeBytes; left > 0; left -= zeros.length) yield zeros.subarray(0, left);
             break;
           case 'blob':
-            yield* (await openBlob(this.#content, slice.digest, slice, signal)) as AsyncIterable<Buffer>;
+            yield* blobPieces(this.#content, slice.digest, slice, signal);
         }
       }
       if (range === null) await this.#recordSave(imageIds);

@@ -1,9 +1,9 @@
-import { Readable } from 'node:stream';
 import { Controller, Get, Head, Param, Query, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ArchiveService } from '../archives/archive-service.js';
 import { openArchive, openDownload } from '../archives/open-download.js';
 import { parseSaveRequest, type SaveQuery, type SaveRequest } from '../archives/save-request.js';
+import { sendPieces } from '../archives/send-pieces.js';
 import { closedSignal } from './message-stream.js';
 
 /** `docker save`. The size is known before the first byte, and a broken download can be taken up again. */
@@ -43,7 +43,6 @@ export class SaveController {
       await reply.send();
       return;
     }
-    // An error after the first byte cuts the connection: nothing else tells a client that its file is not whole.
-    void reply.send(Readable.from(this.archives.readOnce(archive, range, closed)));
+    await sendPieces(reply, this.archives.readOnce(archive, range, closed));
   }
 }

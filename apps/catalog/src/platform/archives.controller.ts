@@ -163,7 +163,7 @@ export class ArchivesController {
     const range = openDownload(request, reply, plan);
     if (range === 'unsatisfiable' || range === 'unchanged') return undefined;
     void reply.header('content-disposition', `attachment; filename="images-${row.id.slice(0, 8)}.tar"`);
-    return Readable.from(this.archives.read({ id: row.id, plan, imageIds }, range, signal));
+    return Readable.from(copies(this.archives.read({ id: row.id, plan, imageIds }, range, signal)));
   }
 
   @Handles(deleteArchive)
@@ -238,4 +238,9 @@ function notFound(id: string): PlatformError {
 
 function normalized(platform: string | undefined): string | null {
   return platform === undefined ? null : formatPlatform(parsePlatform(platform));
+}
+
+/** Of pieces that are good until the next one only; a stream holds several. */
+async function* copies(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  for await (const piece of pieces) yield Buffer.from(piece);
 }
