@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
 import { BlobNotFoundError } from '../blob-store.js';
 import { newStorageKey, type StorageKey } from '../storage-key.js';
@@ -24,8 +24,20 @@ export function describeReading(open: () => Store): void {
     ['nothing, past the end', { fromByte: bytes.length + 5, toByte: bytes.length + 9 }, bytes.length, undefined],
     ['what there is, when the range ends past the end', { fromByte: 7, toByte: bytes.length + 9 }, 7, undefined],
   ])('reads %s', async (_what, range, start, end) => {
-    const found = await buffer(await open().open(key, range));
-    expect(sha256(found)).toBe(sha256(bytes.subarray(start, end)));
+    const wanted = sha256(bytes.subarray(start, end));
+    expect(sha256(await buffer(await open().open(key, range)))).toBe(wanted);
+    const hash = createHash('sha256');
+    for await (const piece of open().pieces(key, range)) hash.update(piece);
+    expect(hash.digest('hex')).toBe(wanted);
+  });
+
+  it('gives pieces that are good until the next one is asked for, however slow the reader is', async () => {
+    const found: Buffer[] = [];
+    for await (const piece of open().pieces(key)) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      found.push(Buffer.from(piece));
+    }
+    expect(Buffer.concat(found).equals(bytes)).toBe(true);
   });
 
   it.each([{ fromByte: -1 }, { fromByte: 0.5 }, { fromByte: 5, toByte: 4 }, { toByte: Number.NaN }])(
@@ -37,6 +49,7 @@ export function describeReading(open: () => Store): void {
 
   it('says when there is no such blob, also for an empty range', async () => {
     await expect(open().open(newStorageKey())).rejects.toThrow(BlobNotFoundError);
+    await expect(open().pieces(newStorageKey()).next()).rejects.toThrow(BlobNotFoundError);
     await expect(open().open(newStorageKey(), { fromByte: 0, toByte: 0 })).rejects.toThrow(BlobNotFoundError);
   });
 
@@ -46,11 +59,13 @@ export function describeReading(open: () => Store): void {
     gone.abort();
     await expect(buffer(stream)).rejects.toThrow('aborted');
     await expect(open().open(key, {}, gone.signal)).rejects.toThrow('aborted');
+    await expect(open().pieces(key, {}, gone.signal).next()).rejects.toThrow('aborted');
   });
 
   it('goes on working after many readers went away in the middle', async () => {
     const store = open();
     for (let reader = 0; reader < 80; reader++) await abandon(await store.open(key));
+    for (let reader = 0; reader < 80; reader++) for await (const _ of store.pieces(key)) break;
     expect(sha256(await read(store, key))).toBe(sha256(bytes));
   });
 
