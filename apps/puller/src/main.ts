@@ -8,6 +8,7 @@ import { createHealth, createLogger, createMetrics, type Logger, type Metrics } 
 import { TrustPolicy } from '@entrepot/trust';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { AnalysisWishes } from './analysis-wishes.js';
 import { AppModule } from './app.module.js';
 import { Courtesy } from './courtesy.js';
 import { OwnFetches } from './fetch-missing.js';
@@ -46,6 +47,9 @@ async function openParts(config: ServiceConfig, logger: Logger, metrics: Metrics
   const store = openBlobStore(config.blobStoreUrl);
   const content = { database, store };
   const observer = observeTransfers(metrics);
+  const queue = openQueue(config.queueUrl, {
+    onError: (error, leftOut) => logger.warn({ err: error, leftOut }, 'queue trouble'),
+  });
   return {
     content,
     courtesy: new Courtesy(content),
@@ -55,9 +59,8 @@ async function openParts(config: ServiceConfig, logger: Logger, metrics: Metrics
     trust: new TrustPolicy(config.trustPolicy),
     freeBytes: () => findFreeBytes(content, store, config.blobCapacityBytes),
     ...{ secretBox, ...registries },
-    queue: openQueue(config.queueUrl, {
-      onError: (error, leftOut) => logger.warn({ err: error, leftOut }, 'queue trouble'),
-    }),
+    queue,
+    analysis: new AnalysisWishes({ content, queue }, (error) => logger.warn({ err: error }, 'layers got no job')),
     logger,
     owner: `puller:${randomUUID()}`,
   };

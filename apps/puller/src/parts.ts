@@ -3,6 +3,7 @@ import type { JobQueue } from '@entrepot/jobs';
 import type { Logger } from '@entrepot/observability';
 import type { Credential, RegistryClient } from '@entrepot/registry-client';
 import type { TrustPolicy } from '@entrepot/trust';
+import type { AnalysisWishes } from './analysis-wishes.js';
 import type { Courtesy } from './courtesy.js';
 import type { OwnFetches } from './fetch-missing.js';
 import type { TransferSlots } from './transfer-slots.js';
@@ -20,6 +21,7 @@ export interface PullerParts {
   /** Beside those, for what is over as soon as it has begun. */
   tinySlots: TransferSlots;
   ownFetches: OwnFetches;
+  analysis: AnalysisWishes;
   courtesy: Courtesy;
   /** Which images must be signed, and by whom. */
   trust: TrustPolicy;

@@ -1,12 +1,9 @@
 import { failPull, PullEndedError, publishPull as publish } from '@entrepot/content';
-import { filterUnanalysedLayers, markBrokenImages } from '@entrepot/database';
-import { analyseLayer, fetchBlob } from '@entrepot/jobs';
+import { markBrokenImages } from '@entrepot/database';
+import { fetchBlob } from '@entrepot/jobs';
 import type { Digest } from '@entrepot/oci';
 import type { PullerParts } from './parts.js';
 import { describeFailure, isFinal } from './pull-failure.js';
-
-/** Reading layers is not urgent, and whoever pulls one image often pulls the next. */
-const analysisDelayMs = 2_000;
 
 /** Makes a pulled image visible, then has its new layers looked into. */
 export async function publishPull(parts: PullerParts, { pullId }: { pullId: string }): Promise<void> {
@@ -31,14 +28,8 @@ async function refetch({ queue }: PullerParts, missing: readonly Digest[]): Prom
 }
 
 /** A layer that was read before is known to lie or not at once. */
-async function lookInto({ content, queue, logger }: PullerParts, blobs: readonly Digest[]): Promise<void> {
-  const { prisma } = content.database;
-  const broken = await markBrokenImages(prisma, blobs);
+async function lookInto({ content, analysis, logger }: PullerParts, blobs: readonly Digest[]): Promise<void> {
+  const broken = await markBrokenImages(content.database.prisma, blobs);
   if (broken.length > 0) logger.warn({ images: broken }, 'images whose configuration does not match a layer');
-  const layers = await filterUnanalysedLayers(prisma, blobs);
-  await queue.enqueueMany(
-    analyseLayer,
-    layers.map((digest) => ({ digest })),
-    { delayMs: analysisDelayMs },
-  );
+  analysis.add(blobs);
 }

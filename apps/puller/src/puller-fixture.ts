@@ -16,6 +16,7 @@ import { migrateQueue, openQueue, planBatch } from '@entrepot/jobs';
 import { createLogger } from '@entrepot/observability';
 import { parseReference } from '@entrepot/oci';
 import { TrustPolicy } from '@entrepot/trust';
+import { AnalysisWishes } from './analysis-wishes.js';
 import { Courtesy } from './courtesy.js';
 import { OwnFetches } from './fetch-missing.js';
 import { openRegistry } from './open-registry.js';
@@ -53,11 +54,12 @@ export async function openPullers(
     const own = openDatabase(source.url);
     const secretBox = createSecretBox(Buffer.alloc(32, 7));
     const logger = createLogger({ service: 'puller', level: 'silent' });
+    const ownQueue = openQueue(queueUrl, { onError: () => {} });
     const baseline = options.registries ?? [];
     const { closeRegistry, ...registries } = await openRegistry({ database: own, secretBox, logger, baseline });
     const parts: PullerParts = {
       ...{ content: { database: own, store }, ...registries, secretBox, logger },
-      queue: openQueue(queueUrl, { onError: () => {} }),
+      ...{ queue: ownQueue, analysis: new AnalysisWishes({ content: { database: own }, queue: ownQueue }, () => {}) },
       slots: new TransferSlots(transferSlots),
       tinySlots: new TransferSlots(tinyTransferSlots),
       ownFetches: new OwnFetches(() => {}),

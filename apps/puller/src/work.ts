@@ -56,6 +56,7 @@ export function startWork(parts: PullerParts): PullerWork {
       await Promise.all([
         pump.stop(),
         parts.ownFetches.stop(),
+        parts.analysis.stop(),
         ...rounds.map((round) => round.stop()),
         ...workers.map((worker) => worker.close()),
       ]);
