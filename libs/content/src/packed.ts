@@ -1,41 +1,63 @@
-// Bytes → gzip. zlib packs in its own threads; header, levels and where they change depend on the bytes alone and not on
+// Bytes → gzip. zlib packs in its own threads; headers, levels and where they change depend on the bytes alone and not on
 // the pieces they come in, so that equal tars become equal blobs.
-import { constants, createGzip, type Gzip, type ZlibParams } from 'node:zlib';
+import { constants, createGzip, type Gzip } from 'node:zlib';
 
-const { Z_BEST_SPEED, Z_NO_COMPRESSION, Z_DEFAULT_STRATEGY } = constants;
+const { Z_BEST_SPEED, Z_NO_COMPRESSION } = constants;
 
 const blockBytes = 256 * 1024;
 const sampleBytes = 4096;
 /** Of a sample as large as ours, random bytes have some 7.95 bits each, programs and texts at most 7. */
 const denseBits = 7.8;
 
-/** A gzip stream of the source. What is packed already is not packed again: trying costs ten times as much as storing. */
+type Block = IteratorResult<Buffer, void>;
+
+/**
+ * A gzip stream of the source. What is packed already is not packed again: trying costs ten times as much as storing. Each
+ * run of blocks of one kind is a member of its own, since zlib does not always change its level within one.
+ */
 export async function* packed(source: AsyncIterable<Buffer>, signal?: AbortSignal): AsyncGenerator<Buffer> {
-  const gzip = createGzip({ level: Z_BEST_SPEED, chunkSize: 128 * 1024 }) as Gzip & ZlibParams;
-  const fed = feed(source, gzip, signal);
-  fed.catch((error: Error) => gzip.destroy(error));
+  const blocks = blocksOf(source);
   try {
-    yield* gzip as AsyncIterable<Buffer>;
-    await fed;
+    let block: Block = await blocks.next();
+    do {
+      const level = levelOf(block);
+      const gzip = createGzip({ level, chunkSize: 128 * 1024 });
+      const fed = feedRun(block, blocks, gzip, { level, signal });
+      fed.catch((error: Error) => gzip.destroy(error));
+      try {
+        yield* gzip as AsyncIterable<Buffer>;
+        block = await fed;
+      } finally {
+        gzip.destroy();
+      }
+    } while (!block.done);
   } finally {
-    gzip.destroy();
+    // Not waited for: a source that stands still must not keep whoever has given up.
+    blocks.return().catch(() => {});
   }
 }
 
-async function feed(source: AsyncIterable<Buffer>, gzip: Gzip & ZlibParams, signal?: AbortSignal): Promise<void> {
-  let level: number = Z_BEST_SPEED;
-  for await (const block of blocksOf(source)) {
+/** Returns the block with which the next run begins. */
+async function feedRun(
+  first: Block,
+  blocks: AsyncGenerator<Buffer, void>,
+  gzip: Gzip,
+  { level, signal }: { level: number; signal?: AbortSignal },
+): Promise<Block> {
+  let block = first;
+  while (!block.done && levelOf(block) === level) {
     signal?.throwIfAborted();
-    const wanted = isDense(block) ? Z_NO_COMPRESSION : Z_BEST_SPEED;
-    if (wanted !== level) await change(gzip, wanted);
-    level = wanted;
-    await write(gzip, block);
+    await write(gzip, block.value);
+    block = await blocks.next();
   }
   gzip.end();
+  return block;
 }
 
+const levelOf = (block: Block): number => (!block.done && isDense(block.value) ? Z_NO_COMPRESSION : Z_BEST_SPEED);
+
 /** The same bytes in blocks of one size, but for the last. */
-async function* blocksOf(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+async function* blocksOf(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void> {
   let pieces: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of source) {
@@ -62,12 +84,6 @@ function isDense(block: Buffer): boolean {
   let bits = 0;
   for (const count of counts) if (count > 0) bits -= (count / sampleBytes) * Math.log2(count / sampleBytes);
   return bits > denseBits;
-}
-
-function change(gzip: ZlibParams, level: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    gzip.params(level, Z_DEFAULT_STRATEGY, (error?: Error | null) => (error ? reject(error) : resolve()));
-  });
 }
 
 function write(gzip: Gzip, block: Buffer): Promise<void> {
