@@ -5,6 +5,8 @@ import type { PullerParts } from './parts.js';
 
 /** The bytes of a larger blob take longer than its job costs, and other processes may have nothing else to do. */
 const smallBytes = 32 * 1024 * 1024;
+/** Of one pull; of what is more, others take their share. */
+const ownBytes = 64 * 1024 * 1024;
 /** A configuration, or a layer with a few files: it is over as soon as it has begun. */
 const tinyBytes = 64 * 1024;
 /** A blob that has come waits so long for the others of its pull. */
@@ -20,8 +22,7 @@ const ways = {
  * their jobs. Does not wait for them. What this process does not end, for whatever reason, the sweep finds.
  */
 export async function fetchMissing(parts: PullerParts, kind: keyof typeof ways, blobs: readonly Blob[]): Promise<void> {
-  const isOwn = ({ sizeBytes }: Blob): boolean => parts.slots.hasIdle && sizeBytes <= smallBytes;
-  const own = new Set(blobs.filter(isOwn));
+  const own = new Set(parts.slots.hasIdle ? chooseOwn(blobs) : []);
   const left = blobs.filter((blob) => !own.has(blob)).map(({ digest }) => ({ digest }));
   const convoy = new Convoy(own.size);
   for (const blob of own) parts.ownFetches.start((signal) => fetchHere(parts, kind, blob, { signal, convoy }));
@@ -29,6 +30,15 @@ export async function fetchMissing(parts: PullerParts, kind: keyof typeof ways, 
 }
 
 type Blob = Pick<Descriptor, 'digest' | 'sizeBytes'>;
+
+function chooseOwn(blobs: readonly Blob[]): Blob[] {
+  let leftBytes = ownBytes;
+  return blobs.filter(({ sizeBytes }) => {
+    if (sizeBytes > Math.min(smallBytes, leftBytes)) return false;
+    leftBytes -= sizeBytes;
+    return true;
+  });
+}
 
 /** A blob without a job. When it does not come at once it gets one, unless another process has it. */
 async function fetchHere(
