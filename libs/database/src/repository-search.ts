@@ -95,8 +95,9 @@ function labelled(of: {
 const lastName = Prisma.sql`last_name(r.familiar)`;
 const lowerName = Prisma.sql`lower(r.familiar)`;
 
-/** Names are ASCII, and `~` comes after every character that they have. */
+/** Names are ASCII, and `~` comes after every character that they have. All begin with nothing, which needs no look at them. */
 function begins(name: Prisma.Sql, term: string): Prisma.Sql {
+  if (term === '') return Prisma.sql`true`;
   return Prisma.sql`${name} ~>=~ ${term} and ${name} ~<~ ${`${term}~`}`;
 }
 
