@@ -36,7 +36,7 @@ export class AnalysisWishes {
     this.#timer = undefined;
     const blobs = [...this.#blobs];
     this.#blobs.clear();
-    this.#asking = this.#enqueue(blobs).catch(this.onError);
+    this.#asking = this.#asking.then(() => this.#enqueue(blobs)).catch(this.onError);
   }
 
   async #enqueue(blobs: readonly Digest[]): Promise<void> {

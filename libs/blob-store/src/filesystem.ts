@@ -15,7 +15,6 @@ import {
 } from './blob-store.js';
 import { checkRange, checkSize } from './byte-range.js';
 import { CommittedUpload } from './committed-upload.js';
-import { lendBlocks, returnBlocks } from './filesystem/block-memory.js';
 import { type BlobPlace, filesystemError, folderMode, keyOf, placeOf, unless } from './filesystem/paths.js';
 import { resumeFilesystemUpload, startFilesystemUpload } from './filesystem/upload.js';
 import type { StorageKey } from './storage-key.js';
@@ -136,12 +135,17 @@ async function* piecesOf(
   toByte: number,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Buffer> {
-  const memory = [lendBlocks(), lendBlocks()] as const;
+  const pieceBytes = Math.min(readBytes, toByte - fromByte);
+  const memory = [Buffer.allocUnsafeSlow(pieceBytes), Buffer.allocUnsafeSlow(pieceBytes)] as const;
   let position = fromByte;
-  const readInto = async (buffer: Buffer): Promise<Buffer> => {
-    const { bytesRead } = await handle.read(buffer, 0, Math.min(buffer.length, toByte - position), position);
-    position += bytesRead;
-    return buffer.subarray(0, bytesRead);
+  const readInto = (buffer: Buffer): Promise<Buffer> => {
+    const read = handle.read(buffer, 0, Math.min(buffer.length, toByte - position), position).then(({ bytesRead }) => {
+      position += bytesRead;
+      return buffer.subarray(0, bytesRead);
+    });
+    // It may fail while the caller works on the piece before, who hears of it with the next one.
+    read.catch(() => {});
+    return read;
   };
   let reading = readInto(memory[0]);
   try {
@@ -154,7 +158,6 @@ async function* piecesOf(
     }
   } finally {
     await reading.catch(() => {});
-    for (const buffer of memory) returnBlocks(buffer);
     await handle.close();
   }
 }

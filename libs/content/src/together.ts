@@ -34,7 +34,7 @@ export class Together<Question, Answer> {
       for (const [index, { resolve }] of asked.entries()) resolve(answers[index] as Answer);
     } catch (error) {
       if (asked.length === 1) asked[0]?.reject(error);
-      else for (const one of asked) await this.#settle([one]);
+      else await Promise.all(asked.map((one) => this.#settle([one])));
     }
   }
 }

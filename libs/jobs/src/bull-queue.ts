@@ -116,22 +116,25 @@ export class BullQueue implements JobQueue {
   async #addEach(queue: BackedQueue, wishes: readonly Wish[]): Promise<void> {
     const jobs: Job[] = [];
     for (const { name, data, opts } of wishes) jobs.push(await queue.add(name, data, opts));
-    await this.#replaceFailures(queue, wishes, jobs);
+    if (!(await this.#hasFailures(queue))) return;
+    for (const [index, wish] of wishes.entries()) {
+      const stored = await queue.getJob(wish.opts.jobId);
+      if (stored !== undefined && isOldFailure(stored, jobs[index] as Job)) await this.#replace(queue, stored, wish);
+    }
   }
 
   async #addBatch(queue: BackedQueue, wishes: Wish[]): Promise<void> {
-    await this.#replaceFailures(queue, wishes, await queue.addBulk(wishes));
-  }
-
-  async #replaceFailures(queue: BackedQueue, wishes: readonly Wish[], jobs: readonly Job[]): Promise<void> {
-    const added = new Map(jobs.map((job) => [job.id, job]));
-    const { failed } = await queue.getJobCounts('failed');
-    if (failed === 0) return;
+    const added = new Map((await queue.addBulk(wishes)).map((job) => [job.id, job]));
+    if (!(await this.#hasFailures(queue))) return;
     for (const old of await queue.getFailed(0, -1)) {
       const job = added.get(old.id);
       const wish = wishes.find(({ opts }) => opts.jobId === old.id);
       if (job !== undefined && wish !== undefined && isOldFailure(old, job)) await this.#replace(queue, old, wish);
     }
+  }
+
+  async #hasFailures(queue: BackedQueue): Promise<boolean> {
+    return ((await queue.getJobCounts('failed')).failed ?? 0) > 0;
   }
 
   /** A job that failed for good keeps its id; asking for it again must not be a no-op. */

@@ -2,9 +2,9 @@ import type { ServerResponse } from 'node:http';
 import type { FastifyReply } from 'fastify';
 
 /**
- * Answers with bytes that come in pieces, each good until the next one is asked for. What fails before the first piece is
- * thrown, so that it becomes a status; what fails later cuts the connection: nothing else tells a client that its file is
- * not whole.
+ * Answers with bytes that come in pieces, each good until the next one is asked for. What fails is thrown: before the first
+ * piece it becomes a status, later the error filter logs it and cuts the connection, since nothing else tells a client
+ * that its file is not whole.
  */
 export async function sendPieces(reply: FastifyReply, pieces: AsyncGenerator<Buffer>): Promise<void> {
   const first = await pieces.next();
@@ -14,8 +14,6 @@ export async function sendPieces(reply: FastifyReply, pieces: AsyncGenerator<Buf
     if (!first.done) await written(raw, first.value);
     for await (const piece of pieces) await written(raw, piece);
     raw.end();
-  } catch {
-    raw.destroy();
   } finally {
     await pieces.return(undefined);
   }

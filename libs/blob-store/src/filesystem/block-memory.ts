@@ -4,8 +4,9 @@ declare const WebAssembly: {
   Memory: new (size: { initial: number; maximum: number }) => { readonly buffer: ArrayBuffer };
 };
 
-const arenaBytes = 8 * 1024 * 1024;
 const pageBytes = 64 * 1024;
+/** Kept between files: fresh memory costs more than copying into memory that is warm. */
+const maxIdle = 32;
 
 /** Disks have blocks of 512 or 4096 bytes. */
 export const blockBytes = 4096;
@@ -17,19 +18,15 @@ const idle: Buffer[] = [];
 
 /** Memory of 512 KiB at a block's beginning; given back when it is not needed any more. */
 export function lendBlocks(): Buffer {
-  if (idle.length === 0) idle.push(...newArena());
-  return idle.pop() as Buffer;
+  return idle.pop() ?? newBlocks();
 }
 
-/** Takes back what was lent, or the beginning of it. Kept: fresh memory costs more than a copy into memory that is warm. */
-export function returnBlocks({ buffer, byteOffset }: Buffer): void {
-  idle.push(Buffer.from(buffer, byteOffset, lentBytes));
+/** Takes back what was lent, or the beginning of it. */
+export function returnBlocks({ buffer }: Buffer): void {
+  if (idle.length < maxIdle) idle.push(Buffer.from(buffer));
 }
 
-function newArena(): Buffer[] {
-  const pages = arenaBytes / pageBytes;
-  const { buffer } = new WebAssembly.Memory({ initial: pages, maximum: pages });
-  return Array.from({ length: arenaBytes / lentBytes }, (_, index) =>
-    Buffer.from(buffer, index * lentBytes, lentBytes),
-  );
+function newBlocks(): Buffer {
+  const pages = lentBytes / pageBytes;
+  return Buffer.from(new WebAssembly.Memory({ initial: pages, maximum: pages }).buffer);
 }
