@@ -1,7 +1,8 @@
 import { openBlobStore } from '@entrepot/blob-store';
 import { loadServiceConfig, type ServiceConfig } from '@entrepot/config';
+import { AnalysisWishes } from '@entrepot/content';
 import { openDatabase } from '@entrepot/database';
-import { openQueue } from '@entrepot/jobs';
+import { analysesOn, openQueue } from '@entrepot/jobs';
 import { createHealth, createLogger, createMetrics, type Logger } from '@entrepot/observability';
 import { createArchiver } from './archiver.js';
 import { currentCaller } from './caller.js';
@@ -40,6 +41,11 @@ function openParts(config: ServiceConfig, logger: Logger): ArchiverParts {
   return {
     content: { database, store: openBlobStore(config.blobStoreUrl) },
     queue,
+    analysis: new AnalysisWishes({
+      database,
+      enqueue: analysesOn(queue),
+      onError: (error) => logger.warn({ err: error }, 'layers got no job'),
+    }),
     layers: openLayerThread(config.blobStoreUrl),
     urgentLayers: openLayerThread(config.blobStoreUrl),
     logger,
@@ -53,7 +59,8 @@ function openParts(config: ServiceConfig, logger: Logger): ArchiverParts {
   };
 }
 
-async function closeParts({ content, queue, layers, urgentLayers }: ArchiverParts): Promise<void> {
+async function closeParts({ content, queue, analysis, layers, urgentLayers }: ArchiverParts): Promise<void> {
+  await analysis.stop();
   await Promise.allSettled([queue.close(), layers.close(), urgentLayers.close()]);
   await content.database.close();
 }

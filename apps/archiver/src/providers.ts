@@ -1,4 +1,4 @@
-import type { ContentContext } from '@entrepot/content';
+import type { AnalysisWishes, ContentContext } from '@entrepot/content';
 import type { JobQueue } from '@entrepot/jobs';
 import type { Health, Logger, Metrics } from '@entrepot/observability';
 import type { Reach } from '@entrepot/registry-client';
@@ -22,6 +22,7 @@ export const SOURCE_EPOCH = Symbol('source epoch');
 export interface ArchiverParts {
   content: ContentContext;
   queue: JobQueue;
+  analysis: AnalysisWishes;
   /** For what can wait, one thing after another. */
   layers: LayerReader & SeekPointFinder;
   /** For layers that somebody waits for. */

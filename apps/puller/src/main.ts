@@ -1,14 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { type BlobStoreSpace, openBlobStore } from '@entrepot/blob-store';
 import { loadServiceConfig, type ServiceConfig } from '@entrepot/config';
-import { type ContentContext, createSecretBox, freeBelow } from '@entrepot/content';
+import { AnalysisWishes, type ContentContext, createSecretBox, freeBelow } from '@entrepot/content';
 import { openDatabase } from '@entrepot/database';
-import { openQueue } from '@entrepot/jobs';
+import { analysesOn, openQueue } from '@entrepot/jobs';
 import { createHealth, createLogger, createMetrics, type Logger, type Metrics } from '@entrepot/observability';
 import { TrustPolicy } from '@entrepot/trust';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import { AnalysisWishes } from './analysis-wishes.js';
 import { AppModule } from './app.module.js';
 import { Courtesy } from './courtesy.js';
 import { OwnFetches } from './fetch-missing.js';
@@ -60,7 +59,11 @@ async function openParts(config: ServiceConfig, logger: Logger, metrics: Metrics
     freeBytes: () => findFreeBytes(content, store, config.blobCapacityBytes),
     ...{ secretBox, ...registries },
     queue,
-    analysis: new AnalysisWishes({ content, queue }, (error) => logger.warn({ err: error }, 'layers got no job')),
+    analysis: new AnalysisWishes({
+      database,
+      enqueue: analysesOn(queue),
+      onError: (error) => logger.warn({ err: error }, 'layers got no job'),
+    }),
     logger,
     owner: `puller:${randomUUID()}`,
   };

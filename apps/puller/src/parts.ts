@@ -1,9 +1,8 @@
-import type { ContentContext, SecretBox, Upstreams } from '@entrepot/content';
+import type { AnalysisWishes, ContentContext, SecretBox, Upstreams } from '@entrepot/content';
 import type { JobQueue } from '@entrepot/jobs';
 import type { Logger } from '@entrepot/observability';
 import type { Credential, RegistryClient } from '@entrepot/registry-client';
 import type { TrustPolicy } from '@entrepot/trust';
-import type { AnalysisWishes } from './analysis-wishes.js';
 import type { Courtesy } from './courtesy.js';
 import type { OwnFetches } from './fetch-missing.js';
 import type { TransferSlots } from './transfer-slots.js';

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { openBlobStore } from '@entrepot/blob-store';
 import {
+  AnalysisWishes,
   type ContentContext,
   createBatch,
   createSecretBox,
@@ -12,11 +13,10 @@ import {
   type UpstreamEntry,
 } from '@entrepot/content';
 import { type BatchRow, findBatch, type NewBatch, openDatabase } from '@entrepot/database';
-import { migrateQueue, openQueue, planBatch } from '@entrepot/jobs';
+import { analysesOn, migrateQueue, openQueue, planBatch } from '@entrepot/jobs';
 import { createLogger } from '@entrepot/observability';
 import { parseReference } from '@entrepot/oci';
 import { TrustPolicy } from '@entrepot/trust';
-import { AnalysisWishes } from './analysis-wishes.js';
 import { Courtesy } from './courtesy.js';
 import { OwnFetches } from './fetch-missing.js';
 import { openRegistry } from './open-registry.js';
@@ -59,7 +59,8 @@ export async function openPullers(
     const { closeRegistry, ...registries } = await openRegistry({ database: own, secretBox, logger, baseline });
     const parts: PullerParts = {
       ...{ content: { database: own, store }, ...registries, secretBox, logger },
-      ...{ queue: ownQueue, analysis: new AnalysisWishes({ content: { database: own }, queue: ownQueue }, () => {}) },
+      queue: ownQueue,
+      analysis: new AnalysisWishes({ database: own, enqueue: analysesOn(ownQueue), onError: () => {} }),
       slots: new TransferSlots(transferSlots),
       tinySlots: new TransferSlots(tinyTransferSlots),
       ownFetches: new OwnFetches(() => {}),

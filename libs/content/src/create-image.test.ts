@@ -93,8 +93,8 @@ describe('what is made here', () => {
     expect(await prisma.blob.count()).toBe(before);
   });
 
-  const readStored = ({ object }: StoredLayer): Promise<Buffer> =>
-    lab.context.store.open(object.storageKey).then(buffer);
+  const readStored = async ({ object }: StoredLayer): Promise<Buffer> =>
+    buffer(await lab.context.store.open((await object).storageKey));
 
   async function make(layers: Pick<NewImage, 'below' | 'added'>, name: string, parentId: Digest | null) {
     const config = printImageConfig({

@@ -1,4 +1,3 @@
-import { insertEvents, type NewEvent, setImageParent } from '@entrepot/database';
 import { type Descriptor, type Digest, descriptorJson, digestOf, isForeignLayerType, MEDIA_TYPES } from '@entrepot/oci';
 import { admitBlobs, settleFetches } from './admit.js';
 import type { ContentContext } from './context.js';
@@ -25,8 +24,6 @@ export interface CreateImageOptions extends PublishOptions {
   owner: string;
   /** So long the owner leases what is new, whatever becomes of the image; no lease without it. */
   leaseMs?: number;
-  /** What happened with it, beside the image's own events. */
-  events?: readonly NewEvent[];
 }
 
 /** What was made. */
@@ -45,16 +42,17 @@ const uploadKeptMs = 600_000;
 export async function createImage(
   context: ContentContext,
   { config, below, added, names, parentId }: NewImage,
-  { owner, leaseMs, events = [], ...options }: CreateImageOptions,
+  { owner, leaseMs, ...options }: CreateImageOptions,
 ): Promise<CreatedImage> {
   const digest = digestOf(config);
   const layers = added === null ? below : [...below, added.descriptor];
-  const manifest = describeNewManifest({ digest, sizeBytes: config.length }, layers, config);
+  const descriptor = { mediaType: MEDIA_TYPES.ociConfig, digest, sizeBytes: config.length };
+  const manifest = { ...describeNewManifest(descriptor, layers), config, parentId };
   const image = { names, target: manifest.digest, shown: manifest.digest, manifests: [manifest], fromRegistry: false };
   const ingest = await openIngest(context, { digest, sizeBytes: config.length, owner, ttlMs: uploadKeptMs });
   try {
     await ingest.write(config);
-    const objects: StoredObject[] = [await ingest.finish(), ...(added === null ? [] : [added.object])];
+    const objects: StoredObject[] = await Promise.all([ingest.finish(), ...(added === null ? [] : [added.object])]);
     return await context.database.transaction(async (tx) => {
       await admitBlobs(tx, objects, leaseMs === undefined ? undefined : { owner, leaseMs });
       const { duePulls } = await settleFetches(
@@ -62,8 +60,6 @@ export async function createImage(
         objects.map((object) => object.digest),
       );
       const [published] = await publishImages(tx, [image], options);
-      if (parentId !== null) await setImageParent(tx, digest, parentId);
-      await insertEvents(tx, events);
       return { ...(published as PublishResult), manifestDigest: manifest.digest, duePulls };
     });
   } catch (error) {
@@ -74,20 +70,16 @@ export async function createImage(
 }
 
 /** An OCI manifest; layers of Docker's own media types get the OCI names of the same bytes. */
-function describeNewManifest(
-  { digest, sizeBytes }: { digest: Digest; sizeBytes: number },
-  layers: readonly Descriptor[],
-  config: Buffer,
-): PublishedManifest {
+function describeNewManifest(config: Descriptor, layers: readonly Descriptor[]): PublishedManifest {
   const bytes = Buffer.from(
     JSON.stringify({
       schemaVersion: 2,
       mediaType: MEDIA_TYPES.ociManifest,
-      config: descriptorJson({ mediaType: MEDIA_TYPES.ociConfig, digest, sizeBytes }),
+      config: descriptorJson(config),
       layers: layers.map((layer) => descriptorJson(asOciLayer(layer))),
     }),
   );
-  return { digest: digestOf(bytes), mediaType: MEDIA_TYPES.ociManifest, bytes, config };
+  return { digest: digestOf(bytes), mediaType: MEDIA_TYPES.ociManifest, bytes };
 }
 
 function asOciLayer({ mediaType, digest, sizeBytes, urls }: Descriptor): Descriptor {

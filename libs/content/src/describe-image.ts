@@ -20,6 +20,8 @@ export interface PublishedManifest {
   config?: Uint8Array;
   /** What it belongs to, when it does not say so itself. */
   subject?: Digest | null;
+  /** The image from which this one was made here. */
+  parentId?: Digest | null;
 }
 
 /** Reads from a manifest's bytes which config it has, null for an index or an artifact. */
@@ -61,7 +63,7 @@ export function describeManifests(manifests: readonly PublishedManifest[]): Mani
   return { ...graph, images: [...graph.images.values()] };
 }
 
-function imageRow({ digest, config: bytes }: PublishedManifest, manifest: ImageManifest): ImageRow {
+function imageRow({ digest, config: bytes, parentId }: PublishedManifest, manifest: ImageManifest): ImageRow {
   if (bytes === undefined) throw new InvalidImageError(digest, `config ${manifest.config.digest} is missing`);
   const config = parseImageConfig(bytes);
   if (config.diffIds.length !== manifest.layers.length) {
@@ -79,6 +81,7 @@ function imageRow({ digest, config: bytes }: PublishedManifest, manifest: ImageM
     variant: variant ?? null,
     labels: config.config.Labels ?? {},
     createdAt: timestamp(config.created),
+    parentId: parentId ?? null,
   };
 }
 

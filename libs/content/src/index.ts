@@ -1,4 +1,5 @@
 export { admitBlobs, settleFetches, storeBytes } from './admit.js';
+export { AnalysisWishes } from './analysis-wishes.js';
 export {
   BacklogFullError,
   BatchEndedError,

@@ -53,6 +53,8 @@ export interface Ingest {
   write(chunk: Buffer): void | Promise<void>;
   /** What a resume may count on, for `reportFetch`. */
   state(): SafeState;
+  /** What was written hashes to this, and nothing more may be written; null when only reading it back can tell. */
+  seal(): Digest | null;
   /**
    * Commits and checks. What is wrong is removed again.
    *
@@ -86,6 +88,7 @@ export async function openIngest(context: ContentContext, options: IngestOptions
 class BlobIngest implements Ingest {
   readonly offsetBytes: number;
   readonly #hash: Hash | null;
+  #sealed: Digest | null = null;
   #receivedBytes: number;
   #finished = false;
   #ended = false;
@@ -119,11 +122,16 @@ class BlobIngest implements Ingest {
     return this.upload.state();
   }
 
+  seal(): Digest | null {
+    if (this.#hash !== null) this.#sealed ??= this.#digest(this.#hash);
+    return this.#sealed;
+  }
+
   async finish(): Promise<StoredObject> {
     const { digest: expected, sizeBytes = this.#receivedBytes } = this.options;
     if (this.#receivedBytes !== sizeBytes) await this.#refuse(undefined);
-    const streamed = this.#hash === null ? undefined : this.#digest(this.#hash);
-    if (streamed !== undefined && expected !== undefined && streamed !== expected) await this.#refuse(streamed);
+    const streamed = this.seal();
+    if (streamed !== null && expected !== undefined && streamed !== expected) await this.#refuse(streamed);
     await this.#commit();
     const digest = streamed ?? (await this.#readBack());
     if (expected !== undefined && digest !== expected) await this.#refuse(digest);
@@ -158,14 +166,22 @@ class BlobIngest implements Ingest {
 
   async #commit(): Promise<void> {
     this.options.guard?.();
-    if (!this.#isKept() && !(await this.#keep())) throw new UploadLostError(this.storageKey);
-    await this.upload.commit();
+    // Nobody takes over or sweeps what was begun a moment ago, so its row need not be looked at before.
+    if (this.#isFresh())
+      await Promise.all([this.options.guard === undefined && this.#keepOurs(), this.upload.commit()]);
+    else {
+      await this.#keepOurs();
+      await this.upload.commit();
+    }
   }
 
-  /** Whoever has a guard knows that the upload is his, and its row says already how large it is. */
-  #isKept(): boolean {
-    const { guard, resume, ttlMs = keepUploadMs } = this.options;
-    return guard !== undefined && resume === undefined && performance.now() - this.#openedAtMs < ttlMs / 2;
+  #isFresh(): boolean {
+    const { resume, ttlMs = keepUploadMs } = this.options;
+    return resume === undefined && performance.now() - this.#openedAtMs < ttlMs / 2;
+  }
+
+  async #keepOurs(): Promise<void> {
+    if (!(await this.#keep())) throw new UploadLostError(this.storageKey);
   }
 
   #keep(progress?: { safeBytes: number; resumeState: Record<string, unknown> }): Promise<boolean> {

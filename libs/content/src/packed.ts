@@ -56,23 +56,21 @@ async function feedRun(
 
 const levelOf = (block: Block): number => (!block.done && isDense(block.value) ? Z_NO_COMPRESSION : Z_BEST_SPEED);
 
-/** The same bytes in blocks of one size, but for the last. */
+/** The same bytes in blocks of one size, but for the last; each is good until the next one is asked for. */
 async function* blocksOf(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void> {
-  let pieces: Buffer[] = [];
+  const block = Buffer.allocUnsafeSlow(blockBytes);
   let bytes = 0;
   for await (const chunk of source) {
     for (let at = 0; at < chunk.length; ) {
-      const piece = chunk.subarray(at, at + blockBytes - bytes);
-      pieces.push(piece);
-      bytes += piece.length;
-      at += piece.length;
+      const copied = chunk.copy(block, bytes, at);
+      bytes += copied;
+      at += copied;
       if (bytes < blockBytes) continue;
-      yield Buffer.concat(pieces);
-      pieces = [];
+      yield block;
       bytes = 0;
     }
   }
-  if (bytes > 0) yield Buffer.concat(pieces);
+  if (bytes > 0) yield block.subarray(0, bytes);
 }
 
 /** Whether the middle of a block looks like random bytes. */

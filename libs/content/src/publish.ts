@@ -39,6 +39,8 @@ export interface PublishOptions {
   /** What `docker events` calls it; an image that is `made` here is told only by the names it gets. */
   action: 'pull' | 'load' | 'import' | 'made';
   pullId?: string;
+  /** What happened besides the images' own events. */
+  events?: readonly NewEvent[];
 }
 
 /** What an image became. */
@@ -78,10 +80,8 @@ export async function publishImages(
     const changed = isNewByDigest || [...tags.values()].some(({ previousImageId }) => previousImageId !== imageId);
     results.push({ imageId, tags, changed });
   }
-  await insertEvents(
-    tx,
-    images.flatMap((image, index) => eventsOf(image, results[index] as PublishResult, graph, options)),
-  );
+  const events = images.flatMap((image, index) => eventsOf(image, results[index] as PublishResult, graph, options));
+  await insertEvents(tx, [...events, ...(options.events ?? [])]);
   return results;
 }
 

@@ -5,9 +5,10 @@ import type { ContentContext } from './context.js';
 import { openIngest, type StoredObject } from './ingest.js';
 import { packed } from './packed.js';
 
-/** A layer whose bytes are stored, and which is no blob until `createImage` makes it one. */
+/** A layer whose bytes are in the store, and which is no blob until `createImage` makes it one. */
 export interface StoredLayer {
-  object: StoredObject;
+  /** Resolves when a power cut cannot take them away again; `createImage` waits for it. */
+  object: Promise<StoredObject>;
   descriptor: Descriptor;
   /** The digest of the plain tar. */
   diffId: Digest;
@@ -41,9 +42,14 @@ export async function storeLayer(
         yield chunk;
       }
     };
-    for await (const chunk of packed(hashed(), signal)) await ingest.write(chunk);
-    const object = await ingest.finish();
-    const { digest, sizeBytes } = object;
+    let sizeBytes = 0;
+    for await (const chunk of packed(hashed(), signal)) {
+      await ingest.write(chunk);
+      sizeBytes += chunk.length;
+    }
+    const digest = ingest.seal() as Digest;
+    const object = ingest.finish();
+    object.catch(() => {});
     return {
       object,
       descriptor: { mediaType: MEDIA_TYPES.ociLayerGzip, digest, sizeBytes },

@@ -80,17 +80,15 @@ export async function listContainers(tx: Tx, { ids, imageIds }: ContainerFilter 
 export async function getContainer(tx: Tx, text: string): Promise<ContainerRow> {
   const name = text.replace(/^\//, '');
   const isPrefix = /^[0-9a-f]{1,64}$/.test(text);
-  const found = await tx.$queryRaw<{ id: string; rank: number }[]>`
-    select id, case when id = ${text} then 1 when name = ${name} then 2 else 3 end as rank from container
-     where id = ${text} or name = ${name}
-        or ${isPrefix} and id >= ${isPrefix ? text : ''} and id < ${isPrefix ? `${text}g` : ''}
+  const [first, second] = await tx.$queryRaw<(ContainerRow & { rank?: number })[]>`
+    select ${columns}, case when c.id = ${text} then 1 when c.name = ${name} then 2 else 3 end as rank from container c
+     where c.id = ${text} or c.name = ${name}
+        or ${isPrefix} and c.id >= ${isPrefix ? text : ''} and c.id < ${isPrefix ? `${text}g` : ''}
      order by rank limit 2`;
-  const [first, second] = found;
   if (first === undefined) throw new ContainerNotFoundError(text);
   if (first.rank === 3 && second !== undefined) throw new AmbiguousContainerError(text);
-  const [row] = await listContainers(tx, { ids: [first.id] });
-  if (row === undefined) throw new ContainerNotFoundError(text);
-  return row;
+  delete first.rank;
+  return first;
 }
 
 /**

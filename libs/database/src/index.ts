@@ -261,7 +261,6 @@ export {
   type ManifestKind,
   type ManifestRow,
   putManifests,
-  setImageParent,
 } from './manifests.js';
 export { DatabaseNewerError, listPending, MigrationError, migrate } from './migrate.js';
 export { exactPath, type PathPattern, parsePathGlob } from './path-pattern.js';

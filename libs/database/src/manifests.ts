@@ -25,6 +25,8 @@ export interface ImageRow {
   labels: Record<string, string>;
   /** RFC 3339; null when it says none. */
   createdAt: string | null;
+  /** The image from which it was made here; one that has gone by now counts as none. */
+  parentId: Digest | null;
 }
 
 /** Position 0 is the config, layers follow from 1 in their order. */
@@ -91,26 +93,21 @@ export async function putManifests(tx: Tx, graph: ManifestGraph): Promise<void> 
       on conflict do nothing`;
 }
 
-/** Says from which image an image here was made; of one that has gone by now nothing is said. */
-export async function setImageParent(tx: Tx, id: Digest, parentId: Digest): Promise<void> {
-  await tx.$executeRaw`
-    update image set parent_id = p.id from (select id from image where id = ${parentId} for key share) p
-     where image.id = ${id} and image.id <> p.id and image.parent_id is distinct from p.id`;
-}
-
 async function putImages(tx: Tx, images: readonly ImageRow[]): Promise<void> {
   if (images.length === 0) return;
   await tx.$executeRaw`
-    insert into image (id, config, os, architecture, variant, labels, created_at)
-      select * from jsonb_to_recordset(${jsonbText(sortBy(images, 'id').map(imageRecord))}::jsonb)
-                 as i (id text, config jsonb, os text, architecture text, variant text, labels jsonb,
-                       created_at timestamptz)
-      on conflict (id) do update set id = excluded.id`;
+    insert into image (id, config, os, architecture, variant, labels, created_at, parent_id)
+      select id, config, os, architecture, variant, labels, created_at,
+             (select p.id from image p where p.id = i.parent_id and p.id <> i.id for key share)
+        from jsonb_to_recordset(${jsonbText(sortBy(images, 'id').map(imageRecord))}::jsonb)
+          as i (id text, config jsonb, os text, architecture text, variant text, labels jsonb,
+                created_at timestamptz, parent_id text)
+      on conflict (id) do update set parent_id = coalesce(excluded.parent_id, image.parent_id)`;
 }
 
 function imageRecord(image: ImageRow) {
-  const { id, config, os, architecture, variant, labels, createdAt } = image;
-  return { id, config, os, architecture, variant, labels, created_at: createdAt };
+  const { id, config, os, architecture, variant, labels, createdAt, parentId } = image;
+  return { id, config, os, architecture, variant, labels, created_at: createdAt, parent_id: parentId };
 }
 
 function blobRecord({ manifestDigest, position, blobDigest, mediaType }: ManifestBlobRow) {

@@ -1,4 +1,4 @@
-export { analyseLayer } from './analyse-layer.js';
+export { analyseLayer, analysesOn } from './analyse-layer.js';
 export { analyseLayerNow } from './analyse-layer-now.js';
 export { jobCatalogue } from './catalogue.js';
 export { collect } from './collect.js';

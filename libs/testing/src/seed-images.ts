@@ -93,14 +93,13 @@ async function putImage(tx: Tx, recipe: SeedRecipe): Promise<SeededImage> {
       on conflict do nothing`;
   await putManifests(tx, {
     manifests: [imageManifest(manifest, id)],
-    images: [{ id, config, os, architecture, variant: variant ?? null, labels, createdAt: created }],
+    images: [{ id, config, os, architecture, variant: variant ?? null, labels, createdAt: created, parentId: parent }],
     blobs: blobs.map(({ digest }, position) => ({
       ...{ manifestDigest: manifest, position, blobDigest: digest },
       mediaType: position === 0 ? MEDIA_TYPES.ociConfig : MEDIA_TYPES.ociLayerGzip,
     })),
     children: [],
   });
-  await tx.$executeRaw`update image set parent_id = ${parent} where id = ${id}`;
   return { id, manifest };
 }
 

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import {
+  type AnalysisWishes,
   type ContentContext,
   type CreatedImage,
   containerEvent,
@@ -8,7 +9,7 @@ import {
   type StoredLayer,
   storeLayer,
 } from '@entrepot/content';
-import { analyseLayer, type JobQueue, publishPull } from '@entrepot/jobs';
+import { type JobQueue, publishPull } from '@entrepot/jobs';
 import {
   type ContainerConfig,
   type Digest,
@@ -39,11 +40,12 @@ export interface CommitRequest {
 export interface CommitParts {
   content: ContentContext;
   queue: JobQueue;
+  analysis: Pick<AnalysisWishes, 'add'>;
 }
 
 /** Makes an image of a container: the layers below, and its own one on top when anything was changed. */
 export async function commitContainer(
-  { content, queue }: CommitParts,
+  { content, queue, analysis }: CommitParts,
   opened: OpenContainer,
   { name, comment, author, change }: CommitRequest,
 ): Promise<Digest> {
@@ -55,11 +57,12 @@ export async function commitContainer(
     const config = describe(opened, base, own?.diffId ?? null, { comment, author, change });
     const { imageId, duePulls } = await publish(content, opened, { config, own, name, owner, comment });
     const due = duePulls.map((pullId) => ({ pullId }));
-    const unread = own === null ? [] : [{ digest: own.descriptor.digest }];
-    await Promise.all([queue.enqueueMany(publishPull, due), queue.enqueueMany(analyseLayer, unread)]);
+    await queue.enqueueMany(publishPull, due);
+    if (own !== null) analysis.add([own.descriptor.digest]);
     return imageId;
   } finally {
-    await releaseLeases(content, owner);
+    // Not waited for: what is not let go of runs out.
+    releaseLeases(content, owner).catch(() => {});
   }
 }
 

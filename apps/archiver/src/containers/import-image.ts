@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { PassThrough, type Readable } from 'node:stream';
-import { type ContentContext, createImage, type StoredLayer, storeLayer } from '@entrepot/content';
-import { analyseLayer, type JobQueue, publishPull } from '@entrepot/jobs';
+import { type AnalysisWishes, type ContentContext, createImage, type StoredLayer, storeLayer } from '@entrepot/content';
+import { type JobQueue, publishPull } from '@entrepot/jobs';
 import {
   asCorruptStream,
   CorruptStreamError,
@@ -36,6 +36,7 @@ export interface ImportRequest {
 export interface ImportParts {
   content: ContentContext;
   queue: JobQueue;
+  analysis: Pick<AnalysisWishes, 'add'>;
 }
 
 /**
@@ -44,7 +45,7 @@ export interface ImportParts {
  * @throws {ContainerPathError} a change that is none, or bytes that are no tar
  */
 export async function importImage(
-  { content, queue }: ImportParts,
+  { content, queue, analysis }: ImportParts,
   source: Readable,
   { name, platform, message, changes }: ImportRequest,
 ): Promise<Digest> {
@@ -61,10 +62,8 @@ export async function importImage(
   const image = { config: document, below: [], added: layer, names, parentId: null };
   const { imageId, duePulls } = await createImage(content, image, { action: 'import', owner });
   const due = duePulls.map((pullId) => ({ pullId }));
-  await Promise.all([
-    queue.enqueueMany(publishPull, due),
-    queue.enqueueMany(analyseLayer, [{ digest: layer.descriptor.digest }]),
-  ]);
+  await queue.enqueueMany(publishPull, due);
+  analysis.add([layer.descriptor.digest]);
   return imageId;
 }
 

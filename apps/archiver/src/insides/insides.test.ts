@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
+import { AnalysisWishes } from '@entrepot/content';
 import type { JobQueue } from '@entrepot/jobs';
 import {
   defaultTarLimits,
@@ -66,6 +67,7 @@ describe('questions about layers', () => {
         internalSecret: 'inside',
         collectAfterMs: 0,
         reach: 'public',
+        analysis: new AnalysisWishes({ ...lab.context, enqueue: async () => {}, onError: () => {} }),
       },
       ...{ secretKey: Buffer.alloc(32), sourceEpoch: null },
     });

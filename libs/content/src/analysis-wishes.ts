@@ -1,23 +1,25 @@
-import type { ContentContext } from '@entrepot/content';
 import { filterUnanalysedLayers } from '@entrepot/database';
-import { analyseLayer, type JobQueue } from '@entrepot/jobs';
 import type { Digest } from '@entrepot/oci';
+import type { ContentContext } from './context.js';
 
-/** Reading layers is not urgent, and whoever pulls one image often pulls the next. */
-const analysisDelayMs = 2_000;
 /** Wishes of so long are asked for together. */
 const collectMs = 500;
+const delayMs = 1_500;
 
-/** Has layers of pulled images looked into. What is lost with the process, the archivers' sweep finds. */
+/** Whoever has layers looked into. */
+export interface AnalysisWishParts extends Pick<ContentContext, 'database'> {
+  /** Adds jobs that begin so much later; reading layers is not urgent, and whoever pulls one image often pulls the next. */
+  enqueue(layers: readonly Digest[], delayMs: number): Promise<void>;
+  onError(error: unknown): void;
+}
+
+/** Has layers of new images looked into. What is lost with the process, the archivers' sweep finds. */
 export class AnalysisWishes {
   #blobs = new Set<Digest>();
   #timer: NodeJS.Timeout | undefined;
   #asking: Promise<void> = Promise.resolve();
 
-  constructor(
-    private readonly parts: { content: Pick<ContentContext, 'database'>; queue: JobQueue },
-    private readonly onError: (error: unknown) => void,
-  ) {}
+  constructor(private readonly parts: AnalysisWishParts) {}
 
   /** Blobs of an image that is visible now; those that are no layers, or were read before, are left out. */
   add(blobs: readonly Digest[]): void {
@@ -36,15 +38,10 @@ export class AnalysisWishes {
     this.#timer = undefined;
     const blobs = [...this.#blobs];
     this.#blobs.clear();
-    this.#asking = this.#asking.then(() => this.#enqueue(blobs)).catch(this.onError);
+    this.#asking = this.#asking.then(() => this.#enqueue(blobs)).catch(this.parts.onError);
   }
 
   async #enqueue(blobs: readonly Digest[]): Promise<void> {
-    const layers = await filterUnanalysedLayers(this.parts.content.database.prisma, blobs);
-    await this.parts.queue.enqueueMany(
-      analyseLayer,
-      layers.map((digest) => ({ digest })),
-      { delayMs: analysisDelayMs - collectMs },
-    );
+    await this.parts.enqueue(await filterUnanalysedLayers(this.parts.database.prisma, blobs), delayMs);
   }
 }
