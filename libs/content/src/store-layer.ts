@@ -31,21 +31,30 @@ export async function storeLayer(
   tar: AsyncIterable<Buffer>,
   { owner, signal }: StoreLayerOptions,
 ): Promise<StoredLayer> {
-  const ingest = await openIngest(context, { owner, ttlMs: uploadKeptMs });
+  const hash = createHash('sha256');
+  let uncompressedBytes = 0;
+  const hashed = async function* (): AsyncGenerator<Buffer> {
+    for await (const chunk of tar) {
+      hash.update(chunk);
+      uncompressedBytes += chunk.length;
+      yield chunk;
+    }
+  };
+  const chunks = packed(hashed(), signal);
+  // The source has to look for its first bytes as well.
+  const first = chunks.next();
+  first.catch(() => {});
+  // Not waited for: a source that stands still must not keep whoever has given up.
+  const letGo = (): void => void chunks.return(undefined).catch(() => {});
+  const ingest = await openIngest(context, { owner, ttlMs: uploadKeptMs }).catch((error: unknown) => {
+    letGo();
+    throw error;
+  });
   try {
-    const hash = createHash('sha256');
-    let uncompressedBytes = 0;
-    const hashed = async function* (): AsyncGenerator<Buffer> {
-      for await (const chunk of tar) {
-        hash.update(chunk);
-        uncompressedBytes += chunk.length;
-        yield chunk;
-      }
-    };
     let sizeBytes = 0;
-    for await (const chunk of packed(hashed(), signal)) {
-      await ingest.write(chunk);
-      sizeBytes += chunk.length;
+    for (let chunk = await first; !chunk.done; chunk = await chunks.next()) {
+      await ingest.write(chunk.value);
+      sizeBytes += chunk.value.length;
     }
     const digest = ingest.seal() as Digest;
     const object = ingest.finish();
@@ -58,6 +67,7 @@ export async function storeLayer(
       discard: () => ingest.abort(),
     };
   } catch (error) {
+    letGo();
     await ingest.abort();
     throw error;
   }
