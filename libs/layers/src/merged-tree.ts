@@ -4,9 +4,14 @@
  * lower layer, or below its symlink, makes that a directory; below a symlink of its own layer it goes where that leads.
  * A hard link stands for the file that its target is at that moment, in its own layer or in a lower one.
  */
-import { SymlinkLoopError } from './errors.js';
+import { ByteSlab } from './byte-slab.js';
+import { readEntry, readType, writeEntry } from './entry-record.js';
+import { LayerTooLargeError, SymlinkLoopError } from './errors.js';
 import type { IndexEntry } from './index-entry.js';
 import { type LayerChanges, noChanges } from './layer-changes.js';
+import { NameTable, nothing, root } from './name-table.js';
+import { NumberColumn } from './number-column.js';
+import { RecordReader, RecordWriter } from './record-bytes.js';
 import { joinPath as join, pathParts as parts, resolvePath } from './resolve-path.js';
 
 /** One name of the tree. */
@@ -22,28 +27,44 @@ export interface TreeEntry {
   inode: number;
 }
 
-interface Inode {
-  id: number;
-  entry: IndexEntry;
-  layer: number;
-}
-
-interface Node {
-  inode: Inode;
-  /** The layer that set this name last. */
-  layer: number;
-  children: Map<string, Node> | null;
-}
-
 /** Entries of one layer, from an index or from rows. */
 export type LayerEntries = AsyncIterable<IndexEntry> | Iterable<IndexEntry>;
 
-/** The merged view of layers; about 400 bytes for each entry. */
+/** What is kept of each file beside its record. */
+const inodeBytes = 20;
+
+/**
+ * The merged view of layers; some 150 bytes for each entry. Names and files are numbers: those of names as `NameTable`
+ * gives them, those of files from 1.
+ */
 export class MergedTree {
+  readonly #names = new NameTable();
+  /** By name: its file, whether that is a directory, and the layer that set the name last, from 1. */
+  readonly #inodeOf = new NumberColumn();
+  readonly #isDirectory = new NumberColumn();
+  readonly #setBy = new NumberColumn();
+  /** By file: its record, its layer from 1 (0 where none describes it), and the name it had at first. */
+  readonly #records = new ByteSlab();
+  readonly #writer = new RecordWriter();
+  readonly #recordAt = new NumberColumn();
+  readonly #layerOf = new NumberColumn();
+  readonly #homeOf = new NumberColumn();
   #inodes = 0;
-  #layer = -1;
+  /** The layer that is applied, from 1. */
+  #layer = 0;
+  #isFollowed = false;
+  readonly #implied: number;
   #changes: LayerChanges = noChanges();
-  readonly #root: Node = { inode: this.#implied(''), layer: -1, children: new Map() };
+  readonly #maxBytes: number;
+
+  /** With `maxBytes`, what takes more memory is refused. */
+  constructor({ maxBytes = Number.POSITIVE_INFINITY } = {}) {
+    this.#maxBytes = maxBytes;
+    writeEntry(this.#writer, impliedDirectory, false);
+    this.#implied = this.#records.add(this.#writer.take());
+    this.#isDirectory.set(root, 1);
+    this.#imply(root);
+  }
 
   /** Applies layers, the lowest first. */
   static async of(layers: Iterable<LayerEntries>): Promise<MergedTree> {
@@ -54,21 +75,37 @@ export class MergedTree {
 
   /** How many layers there are. */
   get layerCount(): number {
-    return this.#layer + 1;
+    return this.#layer;
   }
 
-  /** Puts one more layer on top, and says what it did to what is below. */
+  /** About how much memory it takes. */
+  get usedBytes(): number {
+    return this.#names.usedBytes + this.#records.usedBytes + this.#inodes * inodeBytes;
+  }
+
+  /**
+   * Puts one more layer on top, and says what it did to what is below.
+   *
+   * @throws {LayerTooLargeError} the tree is then to be thrown away
+   */
   async add(entries: LayerEntries): Promise<LayerChanges> {
     this.#layer += 1;
     this.#changes = noChanges();
-    for await (const entry of entries) this.#apply(entry);
+    for await (const entry of entries) {
+      this.#apply(entry);
+      if (this.usedBytes <= this.#maxBytes) continue;
+      throw new LayerTooLargeError(
+        `its entries take more than ${Math.round(this.#maxBytes / 1e6)} MB of memory`,
+        entry.path,
+      );
+    }
     return this.#changes;
   }
 
   /** The entry of a clean path as it stands: no symlink is followed. */
   find(path: string): TreeEntry | null {
-    const node = this.#nodeAt(path);
-    return node === null ? null : treeEntry(path, node);
+    const node = this.#names.at(path);
+    return node === nothing ? null : this.#entryOf(path, node);
   }
 
   /**
@@ -79,29 +116,28 @@ export class MergedTree {
    */
   resolve(path: string, options: { keepLast?: boolean } = {}): string {
     const symlinkAt = (at: string): string | null => {
-      const entry = this.#nodeAt(at)?.inode.entry;
-      return entry?.type === 'symlink' ? (entry.linkTarget ?? '') : null;
+      const node = this.#names.at(at);
+      return node !== nothing && this.#typeOf(node) === 'symlink' ? (this.#recordOf(node).linkTarget ?? '') : null;
     };
     return resolvePath(symlinkAt, path, options);
   }
 
   /** What is in a directory, by name; null when there is no such directory. */
   list(dir: string): TreeEntry[] | null {
-    const node = this.#nodeAt(dir);
-    if (!node?.children) return null;
-    return sorted(node.children).map(([name, child]) => treeEntry(join(dir, name), child));
+    const node = this.#names.at(dir);
+    if (node === nothing || !this.#isDirectory.get(node)) return null;
+    return this.#sorted(node).map(([name, child]) => this.#entryOf(join(dir, name), child));
   }
 
   /** The entry of a path and everything below, each directory before its content, by name. */
   *walk(from = ''): Generator<TreeEntry> {
-    const start = this.#nodeAt(from);
-    if (start === null) return;
-    const open: [string, Node][] = [[from, start]];
+    const start = this.#names.at(from);
+    if (start === nothing) return;
+    const open: [string, number][] = [[from, start]];
     for (let next = open.pop(); next !== undefined; next = open.pop()) {
       const [path, node] = next;
-      yield treeEntry(path, node);
-      if (!node.children) continue;
-      for (const [name, child] of sorted(node.children).reverse()) open.push([join(path, name), child]);
+      yield this.#entryOf(path, node);
+      for (const [name, child] of this.#sorted(node).reverse()) open.push([join(path, name), child]);
     }
   }
 
@@ -112,121 +148,119 @@ export class MergedTree {
         this.#whiteOut(entry.path);
         break;
       case 'opaque':
-        this.#hideBelow(entry.path === '' ? this.#root : this.#directoryAt(parts(entry.path)));
+        this.#hideBelow(this.#directoryAt(parts(entry.path)));
         break;
       case 'link':
         this.#place(entry, this.#linked(entry));
         break;
       default:
-        this.#place(entry, this.#inode(entry, this.#layer));
+        this.#place(entry, null);
     }
   }
 
-  #place(entry: IndexEntry, inode: Inode): void {
+  /** Without a file that is there already, `shared`, the entry is one of its own. */
+  #place(entry: IndexEntry, shared: number | null): void {
+    const isDirectory = entry.type === 'directory';
+    this.#isFollowed = false;
     if (entry.path === '') {
-      if (entry.type === 'directory') this.#describe(this.#root, inode);
+      if (isDirectory) this.#describe(root, entry);
       return;
     }
     const { dir, name } = this.#placeOf(entry.path);
-    const before = dir.children?.get(name);
-    const isDirectory = inode.entry.type === 'directory';
-    if (isDirectory && before?.children) {
-      this.#describe(before, inode);
+    const before = this.#names.find(dir, name);
+    const wasDirectory = before !== 0 && this.#isDirectory.get(before) === 1;
+    if (isDirectory && wasDirectory) {
+      this.#describe(before, entry);
       return;
     }
-    if (!before) this.#changes.added += 1;
-    else if (before.layer < this.#layer) this.#count(before, 'changed');
-    if (inode.layer === this.#layer) this.#changes.addedBytes += entry.sizeBytes;
-    if (before?.children) this.#forgetBelow(before);
-    dir.children?.set(name, { inode, layer: this.#layer, children: isDirectory ? new Map() : null });
+    if (before === 0) this.#changes.added += 1;
+    else if (this.#setBy.get(before) < this.#layer) this.#count(before, 'changed');
+    if (shared === null || this.#layerOf.get(shared) === this.#layer) this.#changes.addedBytes += entry.sizeBytes;
+    if (wasDirectory) this.#forgetBelow(before);
+    if (before !== 0) this.#names.remove(before);
+    const node = this.#make(dir, name, isDirectory);
+    if (shared === null) this.#record(node, entry);
+    else this.#inodeOf.set(node, shared);
   }
 
   /** A directory that was there gets this layer's attributes and keeps its content. */
-  #describe(node: Node, inode: Inode): void {
-    if (node.layer < this.#layer) {
-      if (node.layer === -1 && node !== this.#root) this.#changes.added += 1;
-      else if (!sameAttributes(node.inode.entry, inode.entry)) this.#changes.changed += 1;
-    }
-    node.inode = inode;
-    node.layer = this.#layer;
+  #describe(node: number, entry: IndexEntry): void {
+    if (this.#setBy.get(node) < this.#layer && !sameAttributes(this.#recordOf(node), entry)) this.#changes.changed += 1;
+    this.#record(node, entry);
+    this.#setBy.set(node, this.#layer);
   }
 
   #whiteOut(path: string): void {
     // Of nothing it says nothing: no directory comes into being by it.
-    const slash = path.lastIndexOf('/');
-    const dir = this.#nodeAt(slash === -1 ? '' : path.slice(0, slash));
-    const name = path.slice(slash + 1);
-    const node = dir?.children?.get(name);
-    if (!dir || !node) return;
-    if (node.children) this.#hideBelow(node);
-    if (node.layer === this.#layer) return;
+    const node = this.#names.at(path);
+    if (node === nothing || node === root) return;
+    if (this.#isDirectory.get(node)) this.#hideBelow(node);
+    if (this.#setBy.get(node) === this.#layer) return;
     this.#count(node, 'deleted');
-    if (node.children && node.children.size > 0) {
-      node.inode = this.#implied(path);
-      node.layer = this.#layer;
+    if (this.#names.hasChildren(node)) {
+      this.#imply(node);
+      this.#setBy.set(node, this.#layer);
     } else {
-      dir.children?.delete(name);
+      this.#names.remove(node);
     }
   }
 
   /** Takes away what lower layers have below a directory, and keeps what this one put there. */
-  #hideBelow(dir: Node): void {
-    for (const { node, parent, name } of postOrder(dir)) {
-      if (node.layer === this.#layer) continue;
-      if (node.children && node.children.size > 0) {
-        node.layer = this.#layer;
+  #hideBelow(dir: number): void {
+    for (const node of this.#postOrder(dir)) {
+      if (this.#setBy.get(node) === this.#layer) continue;
+      if (this.#names.hasChildren(node)) {
+        this.#setBy.set(node, this.#layer);
         continue;
       }
       this.#count(node, 'deleted');
-      parent.children?.delete(name);
+      this.#names.remove(node);
     }
   }
 
-  #forgetBelow(dir: Node): void {
-    for (const { node } of postOrder(dir)) if (node.layer < this.#layer) this.#count(node, 'deleted');
+  #forgetBelow(dir: number): void {
+    for (const node of this.#postOrder(dir)) if (this.#setBy.get(node) < this.#layer) this.#count(node, 'deleted');
   }
 
-  #count(node: Node, what: 'changed' | 'deleted'): void {
-    const { sizeBytes } = node.inode.entry;
+  #count(node: number, what: 'changed' | 'deleted'): void {
+    const { sizeBytes } = this.#recordOf(node);
     this.#changes[what] += 1;
     if (what === 'changed') this.#changes.changedBytes += sizeBytes;
     else this.#changes.deletedBytes += sizeBytes;
   }
 
-  #linked(entry: IndexEntry): Inode {
-    const target = this.#nodeAt(this.resolve(entry.linkTarget ?? '', { keepLast: true }));
-    return target && !target.children ? target.inode : this.#inode(entry, this.#layer);
+  /** The file that a hard link is a name of; null where there is none. */
+  #linked(entry: IndexEntry): number | null {
+    const target = this.#names.at(this.resolve(entry.linkTarget ?? '', { keepLast: true }));
+    return target === nothing || this.#isDirectory.get(target) ? null : this.#inodeOf.get(target);
   }
 
   /** The directory a name goes to, made where it is missing, and the name there. */
-  #placeOf(path: string): { dir: Node; name: string } {
+  #placeOf(path: string): { dir: number; name: string } {
     const slash = path.lastIndexOf('/');
-    if (slash === -1) return { dir: this.#root, name: path };
+    if (slash === -1) return { dir: root, name: path };
     return { dir: this.#directoryAt(parts(path.slice(0, slash))), name: path.slice(slash + 1) };
   }
 
-  #directoryAt(path: readonly string[]): Node {
-    let node = this.#root;
-    let at = '';
+  #directoryAt(path: readonly string[]): number {
+    let node = root;
     for (const [index, name] of path.entries()) {
-      at = join(at, name);
-      const child = node.children?.get(name);
-      if (child?.children) {
+      const child = this.#names.find(node, name);
+      if (child !== 0 && this.#isDirectory.get(child)) {
         node = child;
-      } else if (child?.inode.entry.type === 'symlink' && child.layer === this.#layer) {
-        return this.#followed(at, path.slice(index + 1));
+      } else if (child !== 0 && this.#typeOf(child) === 'symlink' && this.#setBy.get(child) === this.#layer) {
+        return this.#followed(path.slice(0, index + 1).join('/'), path.slice(index + 1));
       } else {
-        const made: Node = { inode: this.#implied(at), layer: this.#layer, children: new Map() };
-        if (child && child.layer < this.#layer) this.#count(child, 'changed');
-        else if (!child) this.#changes.added += 1;
-        node.children?.set(name, made);
-        node = made;
+        if (child === 0) this.#changes.added += 1;
+        else if (this.#setBy.get(child) < this.#layer) this.#count(child, 'changed');
+        node = this.#makeImplied(node, name, child);
       }
     }
     return node;
   }
 
-  #followed(symlink: string, rest: readonly string[]): Node {
+  #followed(symlink: string, rest: readonly string[]): number {
+    this.#isFollowed = true;
     const path = [symlink, ...rest].join('/');
     try {
       return this.#directoryAt(parts(this.resolve(path)));
@@ -234,82 +268,94 @@ export class MergedTree {
       if (!(error instanceof SymlinkLoopError)) throw error;
       // Nothing could have been unpacked through it: a name of its own wins over a symlink that leads nowhere.
       const { dir, name } = this.#placeOf(symlink);
-      dir.children?.set(name, { inode: this.#implied(symlink), layer: this.#layer, children: new Map() });
+      this.#makeImplied(dir, name, this.#names.find(dir, name));
       return this.#directoryAt(parts(path));
     }
   }
 
-  #nodeAt(path: string): Node | null {
-    let node: Node | undefined = this.#root;
-    if (path === '') return node;
-    for (let from = 0; from <= path.length; ) {
-      const slash = path.indexOf('/', from);
-      const end = slash === -1 ? path.length : slash;
-      node = node.children?.get(path.slice(from, end));
-      if (node === undefined) return null;
-      from = end + 1;
-    }
+  #makeImplied(dir: number, name: string, before: number): number {
+    if (before !== 0) this.#names.remove(before);
+    const node = this.#make(dir, name, true);
+    this.#imply(node);
     return node;
   }
 
-  #inode(entry: IndexEntry, layer: number): Inode {
+  #make(dir: number, name: string, isDirectory: boolean): number {
+    const node = this.#names.add(dir, name);
+    this.#isDirectory.set(node, isDirectory ? 1 : 0);
+    this.#setBy.set(node, this.#layer);
+    return node;
+  }
+
+  /** A name becomes that of a file of its own. */
+  #record(node: number, entry: IndexEntry): void {
+    writeEntry(this.#writer, entry, this.#isFollowed);
+    this.#newInode(node, this.#records.add(this.#writer.take()), this.#layer);
+  }
+
+  /** A name becomes a directory that a layer uses without describing it. */
+  #imply(node: number): void {
+    this.#newInode(node, this.#implied, 0);
+  }
+
+  #newInode(node: number, record: number, layer: number): void {
     this.#inodes += 1;
-    return { id: this.#inodes, entry, layer };
+    this.#recordAt.set(this.#inodes, record);
+    this.#layerOf.set(this.#inodes, layer);
+    this.#homeOf.set(this.#inodes, node);
+    this.#inodeOf.set(node, this.#inodes);
   }
 
-  #implied(path: string): Inode {
-    return this.#inode(impliedDirectory(path), -1);
+  #entryOf(path: string, node: number): TreeEntry {
+    const inode = this.#inodeOf.get(node);
+    const home = this.#homeOf.get(inode);
+    const entry = this.#recordOf(node, () => (home === node ? path : this.#names.pathOf(home)));
+    return { path, name: path.slice(path.lastIndexOf('/') + 1), entry, layer: this.#layerOf.get(inode) - 1, inode };
   }
-}
 
-/** A directory that a layer uses without describing it. */
-function impliedDirectory(path: string): IndexEntry {
-  return {
-    path,
-    type: 'directory',
-    mode: 0o755,
-    uid: 0,
-    gid: 0,
-    sizeBytes: 0,
-    mtimeMs: 0,
-    linkTarget: null,
-    device: null,
-    xattrs: {},
-    offsetBytes: 0,
-    storedBytes: 0,
-    sha256: null,
-    sparse: null,
-  };
-}
+  /** What a name's file is; without its path where nobody tells it, since that takes long to put together. */
+  #recordOf(node: number, pathOf = (): string => ''): IndexEntry {
+    return readEntry(this.#readerOf(node), pathOf);
+  }
 
-/** Everything below a directory, content before its directory; without recursion, since trees may be very deep. */
-function* postOrder(dir: Node): Generator<{ node: Node; parent: Node; name: string }> {
-  const open: { node: Node; parent: Node; name: string; entered: boolean }[] = [];
-  const enter = (parent: Node): void => {
-    for (const [name, node] of parent.children ?? []) open.push({ node, parent, name, entered: false });
-  };
-  enter(dir);
-  for (let next = open.at(-1); next !== undefined; next = open.at(-1)) {
-    if (next.entered || !next.node.children) {
-      open.pop();
-      yield next;
-    } else {
-      next.entered = true;
-      enter(next.node);
+  #typeOf(node: number): IndexEntry['type'] {
+    return readType(this.#readerOf(node));
+  }
+
+  #readerOf(node: number): RecordReader {
+    const address = this.#recordAt.get(this.#inodeOf.get(node));
+    return new RecordReader(this.#records.blockOf(address), this.#records.offsetOf(address));
+  }
+
+  #sorted(dir: number): [string, number][] {
+    const children = this.#names.children(dir).map((node): [string, number] => [this.#names.nameOf(node), node]);
+    return children.sort(([a], [b]) => (a < b ? -1 : 1));
+  }
+
+  /** Everything below a directory, content before its directory; without recursion, since trees may be very deep. */
+  *#postOrder(dir: number): Generator<number> {
+    const open = this.#names.children(dir);
+    const entered: number[] = [];
+    for (let node = open.at(-1); node !== undefined; node = open.at(-1)) {
+      if (entered.at(-1) === node || !this.#names.hasChildren(node)) {
+        if (entered.at(-1) === node) entered.pop();
+        open.pop();
+        yield node;
+      } else {
+        entered.push(node);
+        for (const child of this.#names.children(node)) open.push(child);
+      }
     }
   }
 }
+
+/** A directory that a layer uses without describing it; its path is where it is. */
+const impliedDirectory: IndexEntry = {
+  ...{ path: '', type: 'directory', mode: 0o755, uid: 0, gid: 0, sizeBytes: 0, mtimeMs: 0 },
+  ...{ linkTarget: null, device: null, xattrs: {}, offsetBytes: 0, storedBytes: 0, sha256: null, sparse: null },
+};
 
 function sameAttributes(a: IndexEntry, b: IndexEntry): boolean {
   const xattrs = JSON.stringify(a.xattrs) === JSON.stringify(b.xattrs);
   return a.type === b.type && a.mode === b.mode && a.uid === b.uid && a.gid === b.gid && xattrs;
-}
-
-function treeEntry(path: string, { inode }: Node): TreeEntry {
-  const name = path.slice(path.lastIndexOf('/') + 1);
-  return { path, name, entry: inode.entry, layer: inode.layer, inode: inode.id };
-}
-
-function sorted(children: ReadonlyMap<string, Node>): [string, Node][] {
-  return [...children].sort(([a], [b]) => (a < b ? -1 : 1));
 }

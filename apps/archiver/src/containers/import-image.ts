@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
 import { PassThrough, type Readable } from 'node:stream';
 import { type AnalysisWishes, type ContentContext, createImage, type StoredLayer, storeLayer } from '@entrepot/content';
 import { type JobQueue, publishPull } from '@entrepot/jobs';
@@ -89,13 +88,24 @@ async function readTar(source: Readable, copy: PassThrough): Promise<void> {
   const meter = { packedBytes, entry: (): string | null => reader.entryName };
   const both = async function* (): AsyncGenerator<Buffer> {
     for await (const chunk of withinLimits(stream, defaultTarLimits, meter)) {
-      if (!copy.write(chunk)) await Promise.race([once(copy, 'drain'), once(copy, 'close')]);
+      if (!copy.write(chunk)) await roomIn(copy);
       yield chunk;
     }
     copy.end();
   };
   const reader: TarReader = new TarReader(both(), defaultTarLimits);
   for await (const [entry] of reader) layerEntry(entry);
+}
+
+/** Resolves when more may be written, or when nobody reads any more. */
+function roomIn(stream: PassThrough): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      stream.off('drain', done).off('close', done);
+      resolve();
+    };
+    stream.on('drain', done).on('close', done);
+  });
 }
 
 function explain(error: unknown): unknown {
