@@ -1,4 +1,5 @@
 import type { Digest } from '@entrepot/oci';
+import { Prisma } from './generated/client.js';
 import { jsonbText } from './jsonb-text.js';
 import type { Tx } from './transaction.js';
 
@@ -27,7 +28,7 @@ export interface ContainerEntryRow {
   deviceMajor: number;
   deviceMinor: number;
   /** Values in base64. */
-  xattrs: Record<string, string>;
+  xattrs: Readonly<Record<string, string>>;
   inode: number | null;
   /** Null also where it was left out of what was read. */
   inline: Buffer | null;
@@ -39,14 +40,24 @@ export interface ContainerEntryRow {
 const maxRows = 2_000;
 const maxInlineBytes = 4 * 1024 * 1024;
 
-/** All entries of a container without inline content, in no order. */
-export async function listContainerEntries(tx: Tx, containerId: string): Promise<ContainerEntryRow[]> {
+/** All entries of a container without inline content, in pages and in the order of their paths. */
+export async function* pageContainerEntries(tx: Tx, containerId: string): AsyncGenerator<ContainerEntryRow[]> {
+  for (let last: Buffer | null = null; ; ) {
+    const page: ContainerEntryRow[] = await readPage(tx, containerId, last);
+    yield page;
+    if (page.length < maxRows) return;
+    last = page.at(-1)?.path ?? null;
+  }
+}
+
+async function readPage(tx: Tx, containerId: string, after: Buffer | null): Promise<ContainerEntryRow[]> {
+  const rest = after === null ? Prisma.empty : Prisma.sql`and path > ${after as Buffer<ArrayBuffer>}`;
   const rows = await tx.$queryRaw<ContainerEntryRow[]>`
     select path, kind, opaque, covers, mode, uid::float8 as uid, gid::float8 as gid,
            size_bytes::float8 as "sizeBytes", mtime_ms as "mtimeMs", link_target as "linkTarget",
            device_major as "deviceMajor", device_minor as "deviceMinor", xattrs, inode, null as inline,
            blob_digest as "blobDigest", blob_offset::float8 as "blobOffset", below_path as "belowPath"
-      from container_entry where container_id = ${containerId}`;
+      from container_entry where container_id = ${containerId} ${rest} order by path limit ${maxRows}`;
   return rows.map((row) => ({
     ...row,
     path: Buffer.from(row.path),
@@ -75,7 +86,7 @@ export async function readInlineContents(
 export async function changeContainerEntries(
   tx: Tx,
   containerId: string,
-  { dropped, put, sizeBytes }: { dropped: readonly Buffer[]; put: Iterable<ContainerEntryRow>; sizeBytes: number },
+  { dropped, put, sizeBytes }: { dropped: Iterable<Buffer>; put: Iterable<ContainerEntryRow>; sizeBytes: number },
 ): Promise<void> {
   for (const some of inBatches(dropped, () => 0)) {
     await tx.$executeRaw`
@@ -114,13 +125,25 @@ async function putSome(tx: Tx, containerId: string, rows: readonly ContainerEntr
 }
 
 function record(row: ContainerEntryRow): object {
-  const text = (bytes: Buffer | null): string | null => bytes?.toString('base64') ?? null;
-  const { kind, opaque, covers, mode, uid, gid, xattrs, inode } = row;
   return {
-    ...{ kind, opaque, covers, mode, uid, gid, xattrs, inode },
-    ...{ path: text(row.path), size_bytes: row.sizeBytes, mtime_ms: row.mtimeMs, link_target: text(row.linkTarget) },
-    ...{ device_major: row.deviceMajor, device_minor: row.deviceMinor, inline: text(row.inline) },
-    ...{ blob_digest: row.blobDigest, blob_offset: row.blobOffset, below_path: text(row.belowPath) },
+    path: row.path.toString('base64'),
+    kind: row.kind,
+    opaque: row.opaque,
+    covers: row.covers,
+    mode: row.mode,
+    uid: row.uid,
+    gid: row.gid,
+    size_bytes: row.sizeBytes,
+    mtime_ms: row.mtimeMs,
+    link_target: row.linkTarget?.toString('base64') ?? null,
+    device_major: row.deviceMajor,
+    device_minor: row.deviceMinor,
+    xattrs: row.xattrs,
+    inode: row.inode,
+    inline: row.inline?.toString('base64') ?? null,
+    blob_digest: row.blobDigest,
+    blob_offset: row.blobOffset,
+    below_path: row.belowPath?.toString('base64') ?? null,
   };
 }
 

@@ -139,8 +139,8 @@ export {
   type ContainerEntryKind,
   type ContainerEntryRow,
   changeContainerEntries,
-  listContainerEntries,
   markPrepared,
+  pageContainerEntries,
   readInlineContents,
 } from './container-entries.js';
 export {

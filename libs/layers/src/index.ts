@@ -4,6 +4,7 @@ export { type Compression, compressionMagicBytes, sniffCompression } from './com
 export { asCorruptStream, createDecompressor, type Decompressed, decompressed } from './decompress.js';
 export { EntryBudget } from './entry-budget.js';
 export { cleanEntryName, isRootName } from './entry-name.js';
+export { EntryRecords, type RecordedEntry } from './entry-records.js';
 export {
   CorruptStreamError,
   InvalidIndexError,
@@ -37,8 +38,6 @@ export { tarEnd, tarPadding, type WritableEntry, writeTarHeader } from './tar-wr
 export { measureWaste, type WasteReport } from './waste.js';
 export { opaqueName, parseWhiteout, type Whiteout, whiteoutName } from './whiteout.js';
 export {
-  comparePaths,
-  listChanges,
   type MergedFile,
   type NewFile,
   type PathChange,

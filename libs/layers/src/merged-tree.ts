@@ -5,9 +5,9 @@
  * A hard link stands for the file that its target is at that moment, in its own layer or in a lower one.
  */
 import { ByteSlab } from './byte-slab.js';
-import { readEntry, readType, writeEntry } from './entry-record.js';
 import { LayerTooLargeError, SymlinkLoopError } from './errors.js';
 import type { IndexEntry } from './index-entry.js';
+import { readEntry, readType, writeEntry } from './index-record.js';
 import { type LayerChanges, noChanges } from './layer-changes.js';
 import { NameTable, nothing, root } from './name-table.js';
 import { NumberColumn } from './number-column.js';

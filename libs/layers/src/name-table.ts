@@ -36,6 +36,11 @@ export class NameTable {
     return this.#count * nameBytes + this.#texts.usedBytes;
   }
 
+  /** The highest number that was given. */
+  get count(): number {
+    return this.#count;
+  }
+
   /** The number of a name in a directory, 0 when it is not there. */
   find(dir: number, name: string): number {
     const hash = this.#hashOf(dir, name);

@@ -1,6 +1,6 @@
 import type { IndexEntry } from './index-entry.js';
 import { MergedTree } from './merged-tree.js';
-import { comparePaths, type NewFile, WritableTree } from './writable-tree.js';
+import { type NewFile, WritableTree } from './writable-tree.js';
 
 const plain = {
   ...{ mode: 0o644, uid: 0, gid: 0, sizeBytes: 0, mtimeMs: 1000, linkTarget: null, device: null, xattrs: {} },
@@ -40,7 +40,7 @@ describe('a writable layer on a tree', () => {
     tree = new WritableTree(base);
   });
 
-  const diff = () => tree.changes().map(({ path, kind }) => `${kind[0]?.toUpperCase()} ${path}`);
+  const diff = () => [...tree.changes()].map(({ path, kind }) => `${kind[0]?.toUpperCase()} ${path}`);
   const names = (dir: string) => tree.list(dir)?.map(({ name }) => name);
 
   it('shows what is below until it is changed, and never changes it', () => {
@@ -68,7 +68,7 @@ describe('a writable layer on a tree', () => {
     expect(names('etc')).toEqual(['passwd']);
     expect(tree.find('etc/ssl/cert')).toBeNull();
     expect(diff()).toEqual(['C etc', 'D etc/ssl']);
-    expect(tree.touched().dropped).toEqual(['etc/own']);
+    expect([...tree.droppedPaths()]).toEqual(['etc/own']);
   });
 
   it('makes a directory opaque that is removed and made again', () => {
@@ -76,7 +76,7 @@ describe('a writable layer on a tree', () => {
     tree.put('etc/ssl', directory, now);
     tree.put('etc/ssl/key', file('other'), now);
     expect(names('etc/ssl')).toEqual(['key']);
-    expect(tree.entries().find(({ path }) => path === 'etc/ssl')).toMatchObject({ opaque: true, covers: true });
+    expect([...tree.entries()].find(({ path }) => path === 'etc/ssl')).toMatchObject({ opaque: true, covers: true });
     expect(diff()).toEqual(['C etc', 'C etc/ssl', 'D etc/ssl/cert', 'C etc/ssl/key']);
     tree.remove('etc/ssl/key', now);
     expect(names('etc/ssl')).toEqual([]);
@@ -95,7 +95,7 @@ describe('a writable layer on a tree', () => {
     tree.put('etc', directory, now);
     expect(names('etc')).toEqual(['passwd', 'ssl']);
     expect(tree.find('etc')).toMatchObject({ mode: 0o640, uid: 5 });
-    expect(tree.entries()).toMatchObject([{ path: '' }, { path: 'etc', opaque: false }]);
+    expect([...tree.entries()]).toMatchObject([{ path: '' }, { path: 'etc', opaque: false }]);
   });
 
   it('brings a whole file up when it gets another name', () => {
@@ -104,7 +104,7 @@ describe('a writable layer on a tree', () => {
     expect(diff()).toEqual(['C bin', 'C bin/busybox', 'A bin/ls']);
     expect(tree.find('bin/ls')?.inode).toBe(tree.find('bin/busybox')?.inode);
     expect(tree.find('bin/ls')?.inode).not.toBe(tree.find('bin/sh')?.inode);
-    expect(tree.entries().find(({ path }) => path === 'bin/ls')?.content).toEqual({
+    expect([...tree.entries()].find(({ path }) => path === 'bin/ls')?.content).toEqual({
       kind: 'below',
       path: 'bin/busybox',
     });
@@ -121,14 +121,62 @@ describe('a writable layer on a tree', () => {
   it('is the same when it is made again from its entries', () => {
     tree.put('etc/ssl/new', file('x'), now);
     tree.remove('bin/sh', now);
-    const again = new WritableTree(base, tree.entries());
+    const again = new WritableTree(base);
+    again.load(tree.entries());
     expect([...again.walk()].map(({ path }) => path)).toEqual([...tree.walk()].map(({ path }) => path));
-    expect(again.changes()).toEqual(tree.changes());
-    expect(again.touched()).toEqual({ put: [], dropped: [] });
+    expect([...again.changes()]).toEqual([...tree.changes()]);
+    expect([...again.putEntries(), ...again.droppedPaths()]).toEqual([]);
   });
 
   it('walks as tar does: a directory, its content, then its neighbours', () => {
-    const paths = ['a-b', 'a', 'a/b', 'a.b', 'a/b/c', 'ab'];
-    expect(paths.sort(comparePaths)).toEqual(['a', 'a/b', 'a/b/c', 'a-b', 'a.b', 'ab']);
+    for (const path of ['a-b', 'a', 'a/b', 'a.b', 'a/b/c', 'ab']) tree.put(path, directory, now);
+    const paths = ['a', 'a/b', 'a/b/c', 'a-b', 'a.b', 'ab'];
+    expect([...tree.entries()].map(({ path }) => path)).toEqual(['', ...paths]);
+    expect(diff()).toEqual(paths.map((path) => `A ${path}`));
+  });
+
+  it('keeps every entry as it was given', () => {
+    const digest = `sha256:${'0'.repeat(64)}` as const;
+    const contents: NewFile['content'][] = [
+      ...[null, { kind: 'inline' as const, bytes: Buffer.from([0, 255, 10]) }],
+      ...[
+        { kind: 'blob' as const, digest, offsetBytes: 2 ** 40 },
+        { kind: 'blob' as const, digest, offsetBytes: 0 },
+      ],
+      ...[
+        { kind: 'kept' as const, path: 'own/4' },
+        { kind: 'kept' as const, path: '' },
+      ],
+      { kind: 'below' as const, path: 'bin/\udc80' },
+    ];
+    const files = contents.map(
+      (content, at): NewFile => ({
+        ...{ type: 'file', mode: 0o7777, uid: 2 ** 40, gid: -1 - at, sizeBytes: at, mtimeMs: at - 0.5, content },
+        ...{ linkTarget: null, device: null, xattrs: { 'user.a': '\udcff' }, inode: at },
+      }),
+    );
+    const device = { ...attributes, type: 'block-device' as const, device: { major: 8, minor: 1 }, sizeBytes: 0 };
+    files.push({ ...device, content: null, inode: null });
+    tree.put('own', directory, now);
+    for (const [at, file] of files.entries()) tree.put(`own/${at}`, file, now);
+    const own = { opaque: false, covers: false };
+    const written = [...tree.entries()].filter(({ path }) => path.startsWith('own/'));
+    expect(written).toEqual(files.map((file, at) => ({ ...file, ...own, path: `own/${at}` })));
+  });
+
+  it('refuses what takes more memory than it may, and names it', () => {
+    const small = new WritableTree(base, { maxBytes: 20_000 });
+    const fill = (): void => {
+      for (let at = 0; at < 1000; at++) small.put(`bin/${at}`, file('x'), now);
+    };
+    expect(fill).toThrow(/^the changes of a container take more than 0 MB of memory \(at entry bin\/\d+\)$/);
+  });
+
+  it('forgets what was removed and is there again', () => {
+    tree.put('etc/own', file('x'), now);
+    tree.remove('etc/own', now);
+    tree.put('etc/own', file('y'), now);
+    expect([...tree.droppedPaths()]).toEqual([]);
+    expect([...tree.putEntries()].map(({ path }) => path).sort()).toEqual(['', 'etc', 'etc/own']);
   });
 });

@@ -3,7 +3,12 @@
  * whiteout, a directory that is removed and made again is opaque. The tree below is never touched, so any number of
  * these can stand on one.
  */
+
+import { EntryRecords, type RecordedKind } from './entry-records.js';
+import { LayerTooLargeError } from './errors.js';
 import type { MergedTree, TreeEntry } from './merged-tree.js';
+import { NameTable, nothing, root } from './name-table.js';
+import { NumberColumn } from './number-column.js';
 import { joinPath, lastPart, parentPath, resolvePath } from './resolve-path.js';
 import type { FileAttributes, WrittenContent, WrittenEntry } from './written-entry.js';
 
@@ -31,26 +36,41 @@ export interface NewFile extends FileAttributes {
   inode?: number | null;
 }
 
+/** Some 100 bytes for each entry, and what is kept inline. */
 export class WritableTree {
   readonly #below: MergedTree;
-  readonly #entries = new Map<string, WrittenEntry>();
-  /** The names that this layer has in a directory, whiteouts among them. */
-  readonly #names = new Map<string, Set<string>>();
-  readonly #touched = new Set<string>();
+  readonly #names = new NameTable();
+  readonly #records = new EntryRecords();
+  /** By name: its record and 1 more, 0 where there is no entry. */
+  readonly #recordAt = new NumberColumn();
+  /** By name: whether it was set or dropped since this tree was made. */
+  readonly #isTouched = new NumberColumn();
+  readonly #maxBytes: number;
   #lastInode = 0;
 
-  constructor(below: MergedTree, entries: Iterable<WrittenEntry> = []) {
+  /** With `maxBytes`, what takes more memory is refused. */
+  constructor(below: MergedTree, { maxBytes = Number.POSITIVE_INFINITY } = {}) {
     this.#below = below;
+    this.#maxBytes = maxBytes;
+  }
+
+  /** The entries of a layer that was written before, in any order. @throws {LayerTooLargeError} */
+  load(entries: Iterable<WrittenEntry>): void {
     for (const entry of entries) {
-      this.#index(entry);
+      this.#keep(entry);
       this.#lastInode = Math.max(this.#lastInode, entry.inode ?? 0);
     }
   }
 
+  /** Whether there is any entry but that of the root. */
+  get isEmpty(): boolean {
+    return !this.#names.hasChildren(root);
+  }
+
   /** The entry of a clean path as it stands: no symlink is followed. */
   find(path: string): MergedFile | null {
-    const written = this.#entries.get(path);
-    if (written !== undefined) return written.type === 'whiteout' ? null : mergedWritten(written, written.type);
+    const written = this.#writtenAt(path);
+    if (written !== null) return written.type === 'whiteout' ? null : mergedWritten(written, written.type);
     if (this.#hides(path)) return null;
     const below = this.#below.find(path);
     return below === null ? null : mergedBelow(below);
@@ -72,10 +92,10 @@ export class WritableTree {
   /** What is in a directory, by name; null when there is no such directory. */
   list(dir: string): MergedFile[] | null {
     if (this.find(dir)?.type !== 'directory') return null;
-    const own = this.#names.get(dir);
     const isHidden = this.#hides(joinPath(dir, '*'));
     const names = new Set(isHidden ? [] : (this.#below.list(dir) ?? []).map(({ name }) => name));
-    for (const name of own ?? []) names.add(name);
+    const own = this.#names.at(dir);
+    if (own !== nothing) for (const node of this.#names.children(own)) names.add(this.#names.nameOf(node));
     return [...names].sort().flatMap((name) => this.find(joinPath(dir, name)) ?? []);
   }
 
@@ -92,6 +112,8 @@ export class WritableTree {
   /**
    * Gives a path a new file, in the place of what is there; a directory that is there keeps its content and gets the
    * attributes. The parent must be a directory.
+   *
+   * @throws {LayerTooLargeError}
    */
   put(path: string, file: NewFile, nowMs: number): void {
     const before = this.find(path);
@@ -105,7 +127,22 @@ export class WritableTree {
     const below = this.#below.find(path);
     // A directory on which nothing was removed would show again what is below.
     const opaque = file.type === 'directory' && below?.entry.type === 'directory' && !this.#hides(path);
-    this.#set({ ...file, path, opaque, covers: below !== null, inode: file.inode ?? null });
+    this.#set({
+      path,
+      type: file.type,
+      opaque,
+      covers: below !== null,
+      inode: file.inode ?? null,
+      mode: file.mode,
+      uid: file.uid,
+      gid: file.gid,
+      sizeBytes: file.sizeBytes,
+      mtimeMs: file.mtimeMs,
+      linkTarget: file.linkTarget,
+      device: file.device,
+      xattrs: file.xattrs,
+      content: file.content,
+    });
   }
 
   /** Gives a file another name. The target must be there and no directory. */
@@ -122,10 +159,11 @@ export class WritableTree {
   remove(path: string, nowMs: number): void {
     if (path === '' || this.find(path) === null) return;
     this.#touchParent(path, nowMs);
-    for (const below of this.#writtenBelow(path)) this.#drop(below);
+    const node = this.#names.at(path);
+    if (node !== nothing) for (const below of this.#writtenBelow(node)) this.#drop(below);
     const covered = this.#below.find(path) !== null;
     if (covered && !this.#hides(path)) this.#set({ ...whiteout, path, covers: true, mtimeMs: nowMs });
-    else this.#drop(path);
+    else if (node !== nothing) this.#drop(node);
   }
 
   /** Sets the time of a directory that is there. */
@@ -135,27 +173,34 @@ export class WritableTree {
   }
 
   /** What this layer has, each directory before its content, by name. */
-  entries(): WrittenEntry[] {
-    return [...this.#entries.values()].sort((a, b) => comparePaths(a.path, b.path));
+  *entries(): Generator<WrittenEntry> {
+    for (const [path, node] of this.#written()) yield this.#entryOf(node, path);
   }
 
-  /** The paths whose entries were set or dropped since this tree was made. */
-  touched(): { put: WrittenEntry[]; dropped: string[] } {
-    const put: WrittenEntry[] = [];
-    const dropped: string[] = [];
-    for (const path of this.#touched) {
-      const entry = this.#entries.get(path);
-      if (entry === undefined) dropped.push(path);
-      else put.push(entry);
+  /** The entries that were set since this tree was made. */
+  *putEntries(): Generator<WrittenEntry> {
+    for (let node = root; node <= this.#names.count; node++) {
+      if (this.#isTouched.get(node) && this.#recordAt.get(node)) yield this.#entryOf(node, this.#names.pathOf(node));
     }
-    return { put, dropped };
+  }
+
+  /** The paths that were dropped since this tree was made, and have no entry any more. */
+  *droppedPaths(): Generator<string> {
+    for (let node = root; node <= this.#names.count; node++) {
+      if (!this.#isTouched.get(node) || this.#recordAt.get(node)) continue;
+      const path = this.#names.pathOf(node);
+      const now = this.#names.at(path);
+      if (now === nothing || this.#recordAt.get(now) === 0) yield path;
+    }
   }
 
   /** Bytes of the files in this layer, each file once, and of the texts of symlinks. */
   sizeBytes(): number {
     const seen = new Set<number>();
     let total = 0;
-    for (const { type, inode, sizeBytes, linkTarget } of this.#entries.values()) {
+    for (let node = root; node <= this.#names.count; node++) {
+      if (this.#recordAt.get(node) === 0) continue;
+      const { type, inode, sizeBytes, linkTarget } = this.#entryOf(node, '');
       if (inode !== null && seen.has(inode)) continue;
       if (inode !== null) seen.add(inode);
       if (type === 'file') total += sizeBytes;
@@ -164,17 +209,29 @@ export class WritableTree {
     return total;
   }
 
-  /** What differs from the layers below, as `docker diff` lists it. */
-  changes(): PathChange[] {
-    return listChanges(this.entries(), (dir) => (this.#below.list(dir) ?? []).map(({ name }) => name));
+  /** What differs from the layers below, as `docker diff` lists it: all but the root, each directory before its content. */
+  *changes(): Generator<PathChange> {
+    for (const [path, node] of this.#written((dir, at) => this.#goneFrom(dir, at))) {
+      if (path === '') continue;
+      const { type, covers } = node === nothing ? hidden : this.#kindOf(node);
+      yield { path, kind: type === 'whiteout' ? 'deleted' : covers ? 'changed' : 'added' };
+    }
   }
 
   /** Whether this layer hides what the layers below have at a path, other than by an entry of the path itself. */
   #hides(path: string): boolean {
-    for (let end = path.lastIndexOf('/'); ; end = path.lastIndexOf('/', end - 1)) {
-      const dir = this.#entries.get(path.slice(0, Math.max(end, 0)));
-      if (dir !== undefined && path !== '' && (dir.type !== 'directory' || dir.opaque)) return true;
-      if (end <= 0) return false;
+    if (path === '') return false;
+    let dir = root;
+    for (let from = 0; ; ) {
+      if (this.#recordAt.get(dir)) {
+        const { type, opaque } = this.#kindOf(dir);
+        if (type !== 'directory' || opaque) return true;
+      }
+      const slash = path.indexOf('/', from);
+      if (slash === -1) return false;
+      dir = this.#names.find(dir, path.slice(from, slash));
+      if (dir === 0) return false;
+      from = slash + 1;
     }
   }
 
@@ -183,7 +240,8 @@ export class WritableTree {
     const dir = parentPath(path);
     const found = this.find(dir);
     if (found === null) throw new Error(`${dir} is not there`);
-    this.#set({ ...this.#copyUp(found), mtimeMs: nowMs });
+    const written = this.#copyUp(found);
+    if (written.mtimeMs !== nowMs) this.#set({ ...written, mtimeMs: nowMs });
   }
 
   /** The entry of what is there, with all directories above it. */
@@ -201,35 +259,80 @@ export class WritableTree {
   }
 
   #set(entry: WrittenEntry): void {
-    this.#index(entry);
-    this.#touched.add(entry.path);
+    this.#isTouched.set(this.#keep(entry), 1);
   }
 
-  #index(entry: WrittenEntry): void {
-    this.#entries.set(entry.path, entry);
-    if (entry.path === '') return;
-    const dir = parentPath(entry.path);
-    const names = this.#names.get(dir) ?? new Set();
-    names.add(lastPart(entry.path));
-    this.#names.set(dir, names);
-  }
-
-  #drop(path: string): void {
-    this.#entries.delete(path);
-    this.#names.get(parentPath(path))?.delete(lastPart(path));
-    this.#touched.add(path);
-  }
-
-  #writtenBelow(path: string): string[] {
-    const found: string[] = [];
-    const open = [path];
-    for (let dir = open.pop(); dir !== undefined; dir = open.pop()) {
-      for (const name of this.#names.get(dir) ?? []) {
-        found.push(joinPath(dir, name));
-        open.push(joinPath(dir, name));
-      }
+  #keep(entry: WrittenEntry): number {
+    const node = this.#nodeFor(entry.path);
+    this.#recordAt.set(node, this.#records.add(entry) + 1);
+    if (this.#names.usedBytes + this.#records.usedBytes > this.#maxBytes) {
+      const reason = `the changes of a container take more than ${Math.round(this.#maxBytes / 1e6)} MB of memory`;
+      throw new LayerTooLargeError(reason, entry.path);
     }
-    return found;
+    return node;
+  }
+
+  #nodeFor(path: string): number {
+    let node = root;
+    for (let from = 0; from <= path.length && path !== ''; ) {
+      const slash = path.indexOf('/', from);
+      const end = slash === -1 ? path.length : slash;
+      const name = path.slice(from, end);
+      node = this.#names.find(node, name) || this.#names.add(node, name);
+      from = end + 1;
+    }
+    return node;
+  }
+
+  #drop(node: number): void {
+    this.#recordAt.set(node, 0);
+    this.#isTouched.set(node, 1);
+    this.#names.remove(node);
+  }
+
+  #writtenAt(path: string): WrittenEntry | null {
+    const node = this.#names.at(path);
+    return node === nothing || this.#recordAt.get(node) === 0 ? null : this.#entryOf(node, path);
+  }
+
+  #entryOf(node: number, path: string): WrittenEntry {
+    return this.#records.read(this.#recordAt.get(node) - 1, path) as WrittenEntry;
+  }
+
+  #kindOf(node: number): RecordedKind {
+    return this.#records.kindAt(this.#recordAt.get(node) - 1);
+  }
+
+  /** All names with an entry, each directory before its content, by name; `nothing` stands for those of `more`. */
+  *#written(more = (_dir: number, _path: string): string[] => []): Generator<[path: string, node: number]> {
+    const open: [string, number][] = [['', root]];
+    for (let next = open.pop(); next !== undefined; next = open.pop()) {
+      const [path, node] = next;
+      if (node === nothing || this.#recordAt.get(node)) yield next;
+      if (node === nothing) continue;
+      const children = this.#names.children(node).map((child): [string, number] => [this.#names.nameOf(child), child]);
+      for (const name of more(node, path)) children.push([name, nothing]);
+      children.sort(([a], [b]) => (a < b ? 1 : -1));
+      for (const [name, child] of children) open.push([joinPath(path, name), child]);
+    }
+  }
+
+  /** What a directory hides and does not have. */
+  #goneFrom(dir: number, path: string): string[] {
+    if (this.#recordAt.get(dir) === 0 || !this.#kindOf(dir).opaque) return [];
+    const below = (this.#below.list(path) ?? []).map(({ name }) => name);
+    return below.filter((name) => this.#names.find(dir, name) === 0);
+  }
+
+  /** Everything below a name, content before its directory. */
+  #writtenBelow(node: number): number[] {
+    const found: number[] = [];
+    const open = this.#names.children(node);
+    for (let next = open.pop(); next !== undefined; next = open.pop()) {
+      found.push(next);
+      for (const child of this.#names.children(next)) open.push(child);
+    }
+    return found.reverse();
   }
 
   #newInode(): number {
@@ -238,58 +341,51 @@ export class WritableTree {
   }
 }
 
-/**
- * What written entries change, each directory before its content: everything but the root that is written. Of an opaque
- * directory, what it hides and does not have is gone; `namesBelow` lists a directory of the layers below.
- */
-export function listChanges(
-  entries: readonly WrittenEntry[],
-  namesBelow: (dir: string) => readonly string[],
-): PathChange[] {
-  const written = new Set(entries.map(({ path }) => path));
-  const changes: PathChange[] = [];
-  for (const { path, type, covers, opaque } of entries) {
-    if (path !== '') changes.push({ path, kind: type === 'whiteout' ? 'deleted' : covers ? 'changed' : 'added' });
-    if (!opaque) continue;
-    const gone = namesBelow(path).map((name) => joinPath(path, name));
-    changes.push(
-      ...gone.filter((hidden) => !written.has(hidden)).map((hidden): PathChange => ({ path: hidden, kind: 'deleted' })),
-    );
-  }
-  return changes.sort((a, b) => comparePaths(a.path, b.path));
-}
-
-/** The order of a walk: a directory before its content, its content before what follows it. */
-export function comparePaths(a: string, b: string): number {
-  const end = Math.min(a.length, b.length);
-  for (let i = 0; i < end; i++) {
-    const [one, other] = [a.charCodeAt(i), b.charCodeAt(i)];
-    if (one !== other) return one === slash ? -1 : other === slash ? 1 : one - other;
-  }
-  return a.length - b.length;
-}
-
-const slash = '/'.charCodeAt(0);
-
 function mergedWritten(written: WrittenEntry, type: FileAttributes['type']): MergedFile {
-  const { path, mode, uid, gid, sizeBytes, mtimeMs, linkTarget, device, xattrs, inode } = written;
-  const attributes = { type, mode, uid, gid, sizeBytes, mtimeMs, linkTarget, device, xattrs };
-  const key = inode === null ? `path ${path}` : `written ${inode}`;
-  return { ...withLinkMode(attributes), path, name: lastPart(path), inode: key, from: { written } };
+  const { path, inode } = written;
+  return {
+    path,
+    name: lastPart(path),
+    type,
+    mode: modeOf(type, written.mode),
+    uid: written.uid,
+    gid: written.gid,
+    sizeBytes: written.sizeBytes,
+    mtimeMs: written.mtimeMs,
+    linkTarget: written.linkTarget,
+    device: written.device,
+    xattrs: written.xattrs,
+    inode: inode === null ? `path ${path}` : `written ${inode}`,
+    from: { written },
+  };
 }
 
 function mergedBelow(below: TreeEntry): MergedFile {
-  const { mode, uid, gid, sizeBytes, mtimeMs, linkTarget, device, xattrs, type } = below.entry;
-  const plain = type === 'link' || type === 'whiteout' || type === 'opaque' ? 'file' : type;
-  const attributes = { type: plain, mode, uid, gid, sizeBytes, mtimeMs, linkTarget, device, xattrs };
-  const inode = `below ${below.inode}`;
-  return { ...withLinkMode(attributes), path: below.path, name: below.name, inode, from: { below } };
+  const { path, name, entry } = below;
+  const type = entry.type === 'link' || entry.type === 'whiteout' || entry.type === 'opaque' ? 'file' : entry.type;
+  return {
+    path,
+    name,
+    type,
+    mode: modeOf(type, entry.mode),
+    uid: entry.uid,
+    gid: entry.gid,
+    sizeBytes: entry.sizeBytes,
+    mtimeMs: entry.mtimeMs,
+    linkTarget: entry.linkTarget,
+    device: entry.device,
+    xattrs: entry.xattrs,
+    inode: `below ${below.inode}`,
+    from: { below },
+  };
 }
 
 /** Whatever a tar says, a symlink has no permissions of its own. */
-function withLinkMode(attributes: FileAttributes): FileAttributes {
-  return attributes.type === 'symlink' ? { ...attributes, mode: 0o777 } : attributes;
+function modeOf(type: FileAttributes['type'], mode: number): number {
+  return type === 'symlink' ? 0o777 : mode;
 }
+
+const hidden: RecordedKind = { type: 'whiteout', opaque: false, covers: true };
 
 const whiteout: Omit<WrittenEntry, 'path' | 'covers' | 'mtimeMs'> = {
   ...{ type: 'whiteout', opaque: false, mode: 0, uid: 0, gid: 0, sizeBytes: 0 },

@@ -52,8 +52,9 @@ export async function commitContainer(
   const owner = `commit:${randomUUID()}`;
   try {
     const base = parseImageConfig(Buffer.from(JSON.stringify(opened.container.imageConfig)));
-    const changed = opened.tree.entries().some(({ path }) => path !== '');
-    const own = changed ? await storeLayer(content, archiveOwnLayer(content, opened, owner), { owner }) : null;
+    const own = opened.tree.isEmpty
+      ? null
+      : await storeLayer(content, archiveOwnLayer(content, opened, owner), { owner });
     const config = describe(opened, base, own?.diffId ?? null, { comment, author, change });
     const { imageId, duePulls } = await publish(content, opened, { config, own, name, owner, comment });
     const due = duePulls.map((pullId) => ({ pullId }));

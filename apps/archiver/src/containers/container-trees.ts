@@ -1,15 +1,15 @@
 import { admitBlobs, type ContentContext, containerEvent, type StoredObject } from '@entrepot/content';
 import {
-  type ContainerEntryRow,
   ContainerNotFoundError,
   type ContainerRow,
   changeContainerEntries,
   getContainer,
   insertEvents,
-  listContainerEntries,
   listContainerLayers,
+  listContainers,
   lockContainer,
   markPrepared,
+  pageContainerEntries,
   readInlineContents,
   type Tx,
 } from '@entrepot/database';
@@ -20,6 +20,9 @@ import { entryOfRow, rowOfEntry } from './entry-rows.js';
 import { ContainerPathError } from './errors.js';
 import { initLayer } from './init-layer.js';
 import { makeDirectories } from './make-directories.js';
+
+/** Of what a container has changed, in memory while it is open: some half a million entries. */
+const maxTreeBytes = 60e6;
 
 /** A container with what it shows. */
 export interface OpenContainer {
@@ -35,7 +38,7 @@ export interface ContainerChange {
   /** Becomes blobs in the same transaction. */
   objects: readonly StoredObject[];
   /** Changes the tree; may be called again. */
-  apply(opened: OpenContainer): void;
+  apply(opened: OpenContainer): void | Promise<void>;
   /** What `docker events` calls it. */
   action: string;
 }
@@ -52,8 +55,8 @@ export class ContainerTrees {
     const { prisma } = this.content.database;
     const container = await getContainer(prisma, text);
     if (!container.prepared) await this.#prepare(container.id, await this.#below(container.id));
-    const [below, rows] = await Promise.all([this.#below(container.id), listContainerEntries(prisma, container.id)]);
-    return assemble(container, below, rows);
+    const below = await this.#below(container.id);
+    return { container, ...below, tree: await readTree(prisma, container, below.below) };
   }
 
   /**
@@ -64,13 +67,15 @@ export class ContainerTrees {
     const { prisma } = this.content.database;
     const container = await getContainer(prisma, text);
     if (!container.prepared) return this.open(container.id);
-    const [layers, rows] = await Promise.all([
+    const below = new MergedTree();
+    const [layers, tree] = await Promise.all([
       listContainerLayers(prisma, container.id),
-      listContainerEntries(prisma, container.id),
+      readTree(prisma, container, below),
     ]);
-    const refersBelow = rows.some(({ belowPath, opaque }) => belowPath !== null || opaque);
-    const { below } = refersBelow ? await this.#below(container.id) : { below: new MergedTree() };
-    return assemble(container, { layers, below }, rows);
+    for (const { opaque, content } of tree.entries()) {
+      if (opaque || content?.kind === 'below') return this.open(container.id);
+    }
+    return { container, layers, below, tree };
   }
 
   /**
@@ -85,8 +90,8 @@ export class ContainerTrees {
     await this.content.database.transaction(async (tx) => {
       const container = await lockContainer(tx, id);
       if (container === null) throw new ContainerNotFoundError(id);
-      const opened = assemble(container, below, await listContainerEntries(tx, id));
-      apply(opened);
+      const opened = { container, ...below, tree: await readTree(tx, container, below.below) };
+      await apply(opened);
       await admitBlobs(tx, objects);
       await keep(tx, id, opened.tree);
       await insertEvents(tx, [containerEvent(container, action)]);
@@ -104,7 +109,7 @@ export class ContainerTrees {
     await this.content.database.transaction(async (tx) => {
       const container = await lockContainer(tx, id);
       if (container === null || container.prepared) return;
-      const { tree } = assemble(container, below, await listContainerEntries(tx, id));
+      const tree = await readTree(tx, container, below.below);
       makeConfigured(tree, [String(container.config.WorkingDir ?? '')], Date.parse(container.createdAt));
       await keep(tx, id, tree);
       await markPrepared(tx, id);
@@ -125,40 +130,47 @@ export function makeConfigured(tree: WritableTree, paths: readonly string[], now
   }
 }
 
-function assemble(
-  container: ContainerRow,
-  { layers, below }: Below,
-  rows: readonly ContainerEntryRow[],
-): OpenContainer {
-  return { container, layers, below, tree: new WritableTree(below, rows.map(entryOfRow)) };
+/** All that a container has at one moment. @throws {LayerTooLargeError} @throws {ContainerNotFoundError} it went */
+async function readTree(tx: Tx, { id, version }: ContainerRow, below: MergedTree): Promise<WritableTree> {
+  const tree = new WritableTree(below, { maxBytes: maxTreeBytes });
+  let pages = 0;
+  for await (const rows of pageContainerEntries(tx, id)) {
+    tree.load(rows.map(entryOfRow));
+    pages += 1;
+  }
+  if (pages <= 1) return tree;
+  // Between two pages somebody may have changed it; not where the caller has it locked.
+  const [now] = await listContainers(tx, { ids: [id] });
+  if (now === undefined) throw new ContainerNotFoundError(id);
+  return now.version === version ? tree : readTree(tx, now, below);
 }
 
 type Below = Pick<OpenContainer, 'layers' | 'below'>;
 
 async function keep(tx: Tx, id: string, tree: WritableTree): Promise<void> {
-  const { put, dropped } = tree.touched();
-  const rows = await withContents(tx, id, put);
+  const contents = await readKept(tx, id, tree.putEntries());
   await changeContainerEntries(tx, id, {
-    dropped: dropped.map(bytesOfText),
-    put: rowsOf(rows),
+    dropped: mapped(tree.droppedPaths(), bytesOfText),
+    put: mapped(tree.putEntries(), (entry) => rowOfEntry(withContent(entry, contents))),
     sizeBytes: tree.sizeBytes(),
   });
 }
 
-/** One at a time: all of them would take more room than the entries. */
-function* rowsOf(entries: readonly WrittenEntry[]): Generator<ContainerEntryRow> {
-  for (const entry of entries) yield rowOfEntry(entry);
+/** A name that is new for a file, or a file with another time, needs the bytes that an earlier row has. */
+async function readKept(tx: Tx, id: string, entries: Iterable<WrittenEntry>): Promise<ReadonlyMap<string, Buffer>> {
+  const kept: string[] = [];
+  for (const { content } of entries) if (content?.kind === 'kept') kept.push(content.path);
+  if (kept.length === 0) return new Map();
+  const bytes = await readInlineContents(tx, id, kept.map(bytesOfText));
+  return new Map(kept.map((path, index) => [path, bytes[index] ?? Buffer.alloc(0)]));
 }
 
-/** A name that is new for a file, or a file with another time, needs the bytes that an earlier row has. */
-async function withContents(tx: Tx, id: string, entries: readonly WrittenEntry[]): Promise<WrittenEntry[]> {
-  const kept = entries.flatMap(({ content }) => (content?.kind === 'kept' ? content.path : []));
-  if (kept.length === 0) return [...entries];
-  const bytes = await readInlineContents(tx, id, kept.map(bytesOfText));
-  const contents = new Map(kept.map((path, index) => [path, bytes[index] ?? Buffer.alloc(0)]));
-  return entries.map((entry) =>
-    entry.content?.kind === 'kept'
-      ? { ...entry, content: { kind: 'inline', bytes: contents.get(entry.content.path) ?? Buffer.alloc(0) } }
-      : entry,
-  );
+function withContent(entry: WrittenEntry, kept: ReadonlyMap<string, Buffer>): WrittenEntry {
+  if (entry.content?.kind !== 'kept') return entry;
+  return { ...entry, content: { kind: 'inline', bytes: kept.get(entry.content.path) ?? Buffer.alloc(0) } };
+}
+
+/** One at a time: all of them would take more room than the entries. */
+function* mapped<T, R>(values: Iterable<T>, map: (value: T) => R): Generator<R> {
+  for (const value of values) yield map(value);
 }

@@ -98,7 +98,7 @@ export class ContainersController {
           const nowMs = Date.now();
           // A daemon mounts the volumes before it unpacks anything.
           makeConfigured(now.tree, Object.keys((now.container.config.Volumes ?? {}) as object), nowMs);
-          unpack(now.tree, findTarget(now, path, name), entries, { ...options, nowMs });
+          return unpack(now.tree, findTarget(now, path, name), entries, { ...options, nowMs });
         },
       });
       isKept = true;
@@ -113,7 +113,10 @@ export class ContainersController {
   async changes(@Param('name') name: string, @Res() reply: FastifyReply): Promise<void> {
     const { tree } = await this.#trees.openOwn(name);
     const kinds = { changed: 0, added: 1, deleted: 2 };
-    const changes = tree.changes().map(({ path, kind }) => ({ Path: `/${wellFormedText(path)}`, Kind: kinds[kind] }));
+    const changes = Array.from(tree.changes(), ({ path, kind }) => ({
+      Path: `/${wellFormedText(path)}`,
+      Kind: kinds[kind],
+    }));
     const body = changes.length > 0 ? changes : null;
     await reply.header('content-type', 'application/json').send(`${JSON.stringify(body)}\n`);
   }

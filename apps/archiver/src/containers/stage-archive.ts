@@ -5,32 +5,44 @@ import {
   decompressed,
   defaultTarLimits,
   EntryBudget,
+  EntryRecords,
   expandSparse,
-  type FileAttributes,
   InvalidTarError,
   isSparse,
   LayerTooLargeError,
   logicalSizeBytes,
+  type RecordedEntry,
   type TarEntry,
   TarReader,
-  type WrittenContent,
   withinLimits,
 } from '@entrepot/layers';
 import { ContainerPathError } from './errors.js';
 import type { StagedContent } from './staged-content.js';
 
-/** One entry of an archive that is to be unpacked; its content is stored already. */
-export interface StagedEntry extends Omit<FileAttributes, 'type'> {
+/** One entry of an archive that is to be unpacked; its path is as written, its content is stored already. */
+export interface StagedEntry extends RecordedEntry {
   type: TarEntry['type'];
-  /** As written. */
-  name: string;
-  content: WrittenContent | null;
+}
+
+/** All of them, in their order: some 100 bytes each. */
+export class StagedEntries {
+  readonly #records = new EntryRecords();
+  readonly #addresses: number[] = [];
+
+  add(entry: StagedEntry): void {
+    this.#addresses.push(this.#records.add(entry, true));
+  }
+
+  *[Symbol.iterator](): Generator<StagedEntry> {
+    for (const address of this.#addresses) yield this.#records.read(address) as StagedEntry;
+  }
 }
 
 const xattrPrefix = 'SCHILY.xattr.';
 const limits = { ...defaultTarLimits, maxEntries: 200_000 };
 /** They are put into one tree, and written in one transaction. */
 const maxKeptBytes = 100e6;
+const maxWaiting = 5_000;
 
 /**
  * Reads an archive that was sent to be unpacked, and stores the content of its files. Nothing at all is an archive
@@ -39,8 +51,15 @@ const maxKeptBytes = 100e6;
  * @throws {ContainerPathError} it is no tar, or cut
  * @throws {LayerTooLargeError}
  */
-export async function stageArchive(source: Readable, content: StagedContent): Promise<StagedEntry[]> {
-  const staged: StagedEntry[] = [];
+export async function stageArchive(source: Readable, content: StagedContent): Promise<StagedEntries> {
+  const staged = new StagedEntries();
+  /** Their content has no digest yet, or they come after one of those. */
+  let waiting: StagedEntry[] = [];
+  const settle = async (): Promise<void> => {
+    await content.flush();
+    for (const entry of waiting) staged.add(entry);
+    waiting = [];
+  };
   try {
     const { stream, packedBytes } = await decompressed(source);
     const meter = { packedBytes, entry: (): string | null => reader.entryName };
@@ -48,10 +67,11 @@ export async function stageArchive(source: Readable, content: StagedContent): Pr
     const budget = new EntryBudget(maxKeptBytes);
     for await (const [entry, body] of reader) {
       const read = await stageEntry(entry, body, content);
-      budget.take(read.name, read);
-      staged.push(read);
+      budget.take(read.path, read);
+      waiting.push(read);
+      if (content.isFlushed || waiting.length >= maxWaiting) await settle();
     }
-    await content.flush();
+    await settle();
     return staged;
   } catch (error) {
     throw explain(error);
@@ -65,7 +85,17 @@ async function stageEntry(entry: TarEntry, body: AsyncIterable<Buffer>, content:
   const file = isSparse(entry) ? expandSparse(entry, body) : body;
   const isDevice = type === 'character-device' || type === 'block-device';
   return {
-    ...{ name, type, mode: mode & 0o7777, uid, gid, mtimeMs, sizeBytes, linkTarget },
+    path: name,
+    type,
+    opaque: false,
+    covers: false,
+    inode: null,
+    mode: mode & 0o7777,
+    uid,
+    gid,
+    mtimeMs,
+    sizeBytes,
+    linkTarget,
     device: isDevice ? device : null,
     xattrs: xattrsOf(entry),
     content: type === 'file' ? await content.store(file, sizeBytes) : null,

@@ -25,6 +25,11 @@ export class StagedContent {
     return this.#staging.objects;
   }
 
+  /** Whether all that was returned may be used. */
+  get isFlushed(): boolean {
+    return this.#pack.contents.length === 0;
+  }
+
   /** Takes in a body of exactly so many bytes. What is returned may be used after `flush`. */
   async store(body: AsyncIterable<Buffer>, sizeBytes: number): Promise<WrittenContent> {
     if (sizeBytes > maxPackedBytes) {

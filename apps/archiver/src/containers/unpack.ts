@@ -2,6 +2,7 @@
 // of rows: entries replace what is there, directories are merged, and nothing leads out of the directory by its name or
 // out of the tree by a symlink. Unlike a daemon, whiteouts in the archive remove what they name.
 import { posix } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import {
   type FileAttributes,
   joinPath,
@@ -30,15 +31,35 @@ export interface UnpackOptions {
  *
  * @throws {ContainerPathError} in the words of a daemon; the tree is then to be thrown away
  */
-export function unpack(tree: WritableTree, dir: string, entries: readonly StagedEntry[], options: UnpackOptions): void {
+export async function unpack(
+  tree: WritableTree,
+  dir: string,
+  entries: Iterable<StagedEntry>,
+  options: UnpackOptions,
+): Promise<void> {
   const times: [path: string, mtimeMs: number][] = [];
+  let pauseAtMs = performance.now() + sliceMs;
+  /** The directory of the entry before, as the archive names it, and where it is. */
+  const last = { dir: null as string | null, path: '' };
   for (const entry of entries) {
-    const name = insideOf(dir, entry.name);
+    if (performance.now() > pauseAtMs) {
+      await setImmediate();
+      pauseAtMs = performance.now() + sliceMs;
+    }
+    const name = insideOf(dir, entry.path);
     // The directory itself stays as it is.
     if (name === '') continue;
-    const path = joinPath(makeDirectories(tree, joinPath(dir, parentPath(name)), options.nowMs), lastPart(name));
+    const parent = parentPath(name);
+    if (last.dir !== parent) {
+      last.path = makeDirectories(tree, joinPath(dir, parent), options.nowMs);
+      last.dir = parent;
+    }
+    const path = joinPath(last.path, lastPart(name));
+    const before = tree.find(path);
+    // What is there may be on the way to the directory.
+    if (before !== null || lastPart(name).startsWith('.wh.')) last.dir = null;
     if (removeWhiteout(tree, path, options.nowMs)) continue;
-    place(tree, path, { dir, name, entry }, options);
+    place(tree, path, { dir, name, entry, before }, options);
     if (entry.type === 'directory') times.push([path, entry.mtimeMs]);
   }
   // What was put into a directory has changed its time.
@@ -49,11 +70,15 @@ interface Placed {
   dir: string;
   name: string;
   entry: StagedEntry;
+  /** What is there. */
+  before: MergedFile | null;
 }
 
+/** Others have their turn after so long. */
+const sliceMs = 5;
+
 function place(tree: WritableTree, path: string, placed: Placed, { keepKinds, owner, nowMs }: UnpackOptions): void {
-  const { entry, dir, name } = placed;
-  const before = tree.find(path);
+  const { entry, dir, name, before } = placed;
   if (keepKinds && before !== null) refuseOtherKind(before, placed);
   if (entry.type === 'link') {
     linkTo(tree, path, placed, nowMs);

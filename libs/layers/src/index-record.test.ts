@@ -1,6 +1,6 @@
 import { ByteSlab } from './byte-slab.js';
-import { readEntry, readType, writeEntry } from './entry-record.js';
 import type { IndexEntry } from './index-entry.js';
+import { readEntry, readType, writeEntry } from './index-record.js';
 import { RecordReader, RecordWriter } from './record-bytes.js';
 
 const plain: IndexEntry = {
