@@ -26,6 +26,8 @@ export interface TopLayer {
 export interface TreeLimits {
   /** Of one stack, all layers together. */
   maxBytes: number;
+  /** Of the entries of one stack, where `read` hands them on as objects. */
+  maxReadBytes: number;
   /** Of all trees that are kept for later. */
   maxKeptBytes: number;
 }
@@ -36,8 +38,8 @@ interface KeptTree {
 }
 
 const recheckMs = 1_000;
-/** Some 400 000 entries, and half as many. */
-const defaultLimits: TreeLimits = { maxBytes: 200e6, maxKeptBytes: 100e6 };
+/** Some million entries, 400 000, and 300 000. */
+const defaultLimits: TreeLimits = { maxBytes: 150e6, maxReadBytes: 200e6, maxKeptBytes: 50e6 };
 
 /**
  * Trees over stored layers, those used last kept: layers never change, so neither do these. Indexes are read one stack
@@ -85,7 +87,7 @@ export class LayerTrees {
     use: (indexes: AsyncIterable<IndexEntry>[]) => Promise<T>,
   ): Promise<T> {
     await this.wait(layers, signal);
-    return this.#inTurn(() => use(this.#indexes(layers, new EntryBudget(this.limits.maxBytes))));
+    return this.#inTurn(() => use(this.#indexes(layers, new EntryBudget(this.limits.maxReadBytes))));
   }
 
   /** Makes the analysis of layers urgent where it is missing, and resolves when all are analysed. */
@@ -119,22 +121,25 @@ export class LayerTrees {
   }
 
   #add(key: string, layers: readonly Digest[], top: TopLayer | undefined): KeptTree {
-    const budget = new EntryBudget(this.limits.maxBytes);
-    const kept: KeptTree = { made: this.#inTurn(() => this.#build(layers, top, budget)), bytes: 0 };
+    const kept: KeptTree = { made: this.#inTurn(() => this.#build(layers, top)), bytes: 0 };
     this.#kept.set(key, kept);
     kept.made.then(
-      () => this.#keep(kept, budget.usedBytes),
+      ({ tree }) => this.#keep(kept, tree.usedBytes),
       () => this.#kept.delete(key),
     );
     return kept;
   }
 
-  async #build(layers: readonly Digest[], top: TopLayer | undefined, budget: EntryBudget): Promise<LayerTree> {
-    const tree = new MergedTree();
+  async #build(layers: readonly Digest[], top: TopLayer | undefined): Promise<LayerTree> {
+    const tree = new MergedTree({ maxBytes: this.limits.maxBytes });
     const changes: LayerChanges[] = [];
-    for (const index of this.#indexes(layers, budget)) changes.push(await tree.add(index));
+    for (const layer of layers) changes.push(await tree.add(this.#indexOf(layer)));
     if (top) await tree.add(top.entries(tree));
     return { tree, changes };
+  }
+
+  #indexOf(layer: Digest): AsyncGenerator<IndexEntry> {
+    return readLayerIndex(openLayerIndex(this.content, layer));
   }
 
   /** What does not fit is refused while it is read. */
@@ -145,7 +150,7 @@ export class LayerTrees {
         yield entry;
       }
     };
-    return layers.map((layer) => counted(readLayerIndex(openLayerIndex(this.content, layer))));
+    return layers.map((layer) => counted(this.#indexOf(layer)));
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {

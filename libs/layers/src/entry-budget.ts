@@ -15,10 +15,6 @@ export class EntryBudget {
 
   constructor(private readonly maxBytes: number) {}
 
-  get usedBytes(): number {
-    return this.#usedBytes;
-  }
-
   /** @throws {LayerTooLargeError} this one does not fit any more; it names the entry */
   take(path: string, { linkTarget, xattrs }: EntryTexts): void {
     let texts = path.length + (linkTarget?.length ?? 0);

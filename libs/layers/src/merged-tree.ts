@@ -25,6 +25,8 @@ export interface TreeEntry {
   layer: number;
   /** The same for all names of one file. */
   inode: number;
+  /** Whether the file got other names; they may have gone. */
+  isShared: boolean;
 }
 
 /** Entries of one layer, from an index or from rows. */
@@ -49,6 +51,7 @@ export class MergedTree {
   readonly #recordAt = new NumberColumn();
   readonly #layerOf = new NumberColumn();
   readonly #homeOf = new NumberColumn();
+  readonly #isShared = new NumberColumn();
   #inodes = 0;
   /** The layer that is applied, from 1. */
   #layer = 0;
@@ -179,8 +182,12 @@ export class MergedTree {
     if (wasDirectory) this.#forgetBelow(before);
     if (before !== 0) this.#names.remove(before);
     const node = this.#make(dir, name, isDirectory);
-    if (shared === null) this.#record(node, entry);
-    else this.#inodeOf.set(node, shared);
+    if (shared === null) {
+      this.#record(node, entry);
+    } else {
+      this.#inodeOf.set(node, shared);
+      this.#isShared.set(shared, 1);
+    }
   }
 
   /** A directory that was there gets this layer's attributes and keeps its content. */
@@ -310,7 +317,14 @@ export class MergedTree {
     const inode = this.#inodeOf.get(node);
     const home = this.#homeOf.get(inode);
     const entry = this.#recordOf(node, () => (home === node ? path : this.#names.pathOf(home)));
-    return { path, name: path.slice(path.lastIndexOf('/') + 1), entry, layer: this.#layerOf.get(inode) - 1, inode };
+    return {
+      path,
+      name: path.slice(path.lastIndexOf('/') + 1),
+      entry,
+      layer: this.#layerOf.get(inode) - 1,
+      inode,
+      isShared: this.#isShared.get(inode) === 1,
+    };
   }
 
   /** What a name's file is; without its path where nobody tells it, since that takes long to put together. */

@@ -19,23 +19,50 @@ export async function* readTarFiles(
   files: Iterable<IndexEntry>,
 ): AsyncGenerator<[IndexEntry, AsyncIterable<Buffer>]> {
   const inOrder = [...files].sort((a, b) => a.offsetBytes - b.offsetBytes);
-  const last = inOrder.at(-1);
-  const end = last === undefined ? 0 : last.offsetBytes + last.storedBytes;
-  let place: Place | null = null;
+  const pass = new TarPass(tar);
+  for (const entry of inOrder) pass.announce(entry);
   try {
-    for (const entry of inOrder) {
-      place = await goTo(tar, place, entry.offsetBytes, end);
-      if (!(await place.source.skip(entry.offsetBytes - offsetOf(place)))) throw new InvalidTarError('cut', entry.path);
-      yield [entry, contentOf(entry, bodyOf(entry, place))];
-    }
+    for (const entry of inOrder) yield [entry, await pass.take(entry)];
   } finally {
-    await place?.source.close();
+    await pass.close();
   }
 }
 
 /** The content of one file; reads no more of the tar than it must. */
 export async function* readTarFile(tar: StoredTar, file: IndexEntry): AsyncGenerator<Buffer> {
   for await (const [, content] of readTarFiles(tar, [file])) yield* content;
+}
+
+/** One way through a stored tar, from file to file. */
+export class TarPass {
+  #place: Place | null = null;
+  #takenAt = -1;
+  #endBytes = 0;
+
+  constructor(private readonly tar: StoredTar) {}
+
+  /** A file that will be asked for: the pass goes so far. */
+  announce({ offsetBytes, storedBytes }: IndexEntry): void {
+    this.#endBytes = Math.max(this.#endBytes, offsetBytes + storedBytes);
+  }
+
+  /** Whether a file was announced, and lies behind those that were taken. */
+  isAhead({ offsetBytes, storedBytes }: IndexEntry): boolean {
+    return offsetBytes > this.#takenAt && offsetBytes + storedBytes <= this.#endBytes;
+  }
+
+  /** The content of a file that is ahead; what was left of the one before is passed over. @throws as `readTarFiles` */
+  async take(entry: IndexEntry): Promise<AsyncIterable<Buffer>> {
+    this.#takenAt = entry.offsetBytes;
+    const place = await goTo(this.tar, this.#place, entry.offsetBytes, this.#endBytes);
+    this.#place = place;
+    if (!(await place.source.skip(entry.offsetBytes - offsetOf(place)))) throw new InvalidTarError('cut', entry.path);
+    return contentOf(entry, bodyOf(entry, place));
+  }
+
+  async close(): Promise<void> {
+    await this.#place?.source.close();
+  }
 }
 
 /** A stream of plain bytes that began somewhere. */

@@ -19,6 +19,8 @@ export interface MergedFile extends FileAttributes {
   name: string;
   /** The same for all names of one file, and for no other. */
   inode: string;
+  /** Whether the file may have other names. */
+  isShared: boolean;
   /** Where it is kept. */
   from: { written: WrittenEntry } | { below: TreeEntry };
 }
@@ -247,7 +249,7 @@ export class WritableTree {
   /** The entry of what is there, with all directories above it. */
   #copyUp(found: MergedFile): WrittenEntry {
     if ('written' in found.from) return found.from.written;
-    const { path, name: _, inode: __, from, ...attributes } = found;
+    const { path, name: _, inode: __, isShared: ___, from, ...attributes } = found;
     if (path !== '') {
       const parent = this.find(parentPath(path));
       if (parent !== null) this.#copyUp(parent);
@@ -356,6 +358,7 @@ function mergedWritten(written: WrittenEntry, type: FileAttributes['type']): Mer
     device: written.device,
     xattrs: written.xattrs,
     inode: inode === null ? `path ${path}` : `written ${inode}`,
+    isShared: inode !== null,
     from: { written },
   };
 }
@@ -376,6 +379,7 @@ function mergedBelow(below: TreeEntry): MergedFile {
     device: entry.device,
     xattrs: entry.xattrs,
     inode: `below ${below.inode}`,
+    isShared: below.isShared,
     from: { below },
   };
 }

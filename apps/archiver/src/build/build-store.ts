@@ -160,7 +160,8 @@ export class BuildStore {
     sources: ReadonlyMap<string, TarFile>,
     signal: AbortSignal,
   ): Promise<StoredLayer> {
-    const reader = new TarFileReader(sources.values());
+    const reader = new TarFileReader();
+    for (const source of sources.values()) reader.announce(source);
     try {
       const withContents = items.map((item) => {
         const source = sources.get(item.path);

@@ -65,8 +65,11 @@ export class ContainersController {
     const opened = await this.#trees.open(name);
     const found = findPath(opened, pathIn(query), name);
     const { path } = found.file;
-    const tar = archiveFiles(this.parts.content, opened, opened.tree.walk(path), (below) =>
-      renamed(below, path, found.name),
+    const tar = archiveFiles(
+      this.parts.content,
+      opened,
+      () => opened.tree.walk(path),
+      (below) => renamed(below, path, found.name),
     );
     await this.#tell(opened, 'archive-path');
     void reply
@@ -128,7 +131,7 @@ export class ContainersController {
     const files = function* () {
       for (const file of opened.tree.walk()) if (file.path !== '') yield file;
     };
-    const tar = archiveFiles(this.parts.content, opened, files(), (path) => path);
+    const tar = archiveFiles(this.parts.content, opened, files, (path) => path);
     await this.#tell(opened, 'export');
     void reply.header('content-type', 'application/octet-stream').send(Readable.from(tar));
   }

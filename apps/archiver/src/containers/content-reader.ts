@@ -19,7 +19,6 @@ export type ContentSource =
   /** `layer` is the place in the stack, from 0. */
   | { kind: 'layer'; layer: number; entry: IndexEntry };
 
-const keptAtOnce = 200;
 const maxShareBytes = 1024 * 1024;
 const maxPackBytes = 8 * 1024 * 1024;
 
@@ -44,29 +43,39 @@ export function sourceOf({ below }: Pick<OpenContainer, 'below'>, file: MergedFi
 
 /**
  * Reads contents one after the other. Those that come from one layer are read in one pass when they are asked for in its
- * order, which `sources` announces; others are looked for one by one. The caller keeps the blobs, and closes.
+ * order; others are looked for one by one. All are announced before the first is read. The caller keeps the blobs, and
+ * closes.
  */
 export class ContentReader {
   /** The layers that files are read from, by their place. */
   readonly #layers = new Map<number, StoredTar>();
-  readonly #files: TarFileReader;
-  readonly #kept: string[];
-  #keptBytes = new Map<string, Buffer>();
+  readonly #files = new TarFileReader();
+  #kept: ReadonlyMap<string, Buffer> = new Map();
   #pack: { digest: Digest; bytes: Buffer } | null = null;
 
   constructor(
     private readonly content: ContentContext,
     private readonly opened: OpenContainer,
-    sources: readonly ContentSource[],
-  ) {
-    this.#kept = sources.flatMap((source) => (source.kind === 'kept' ? source.path : []));
-    this.#files = new TarFileReader(sources.flatMap((source) => (source.kind === 'layer' ? this.#fileOf(source) : [])));
+  ) {}
+
+  /** A content that will be asked for; nothing of it is kept. */
+  announce(source: ContentSource): void {
+    if (source.kind === 'layer') this.#files.announce(this.#fileOf(source));
+  }
+
+  /** Some contents that are asked for next: small ones are read together. */
+  async prepare(sources: readonly ContentSource[]): Promise<void> {
+    const paths = sources.flatMap((source) => (source.kind === 'kept' ? source.path : []));
+    if (paths.length === 0) return;
+    const { prisma } = this.content.database;
+    const bytes = await readInlineContents(prisma, this.opened.container.id, paths.map(bytesOfText));
+    this.#kept = new Map(paths.flatMap((path, index) => (bytes[index] ? [[path, bytes[index]]] : [])));
   }
 
   async *read(source: ContentSource): AsyncGenerator<Buffer> {
     switch (source.kind) {
       case 'kept':
-        yield await this.#readKept(source.path);
+        yield this.#readKept(source.path);
         return;
       case 'blob':
         return yield* this.#readBlob(source);
@@ -87,15 +96,8 @@ export class ContentReader {
     return { tar, entry };
   }
 
-  async #readKept(path: string): Promise<Buffer> {
-    const known = this.#keptBytes.get(path);
-    if (known !== undefined) return known;
-    const from = Math.max(this.#kept.indexOf(path), 0);
-    const paths = [path, ...this.#kept.slice(from + 1, from + keptAtOnce)];
-    const { prisma } = this.content.database;
-    const bytes = await readInlineContents(prisma, this.opened.container.id, paths.map(bytesOfText));
-    this.#keptBytes = new Map(paths.flatMap((known, index) => (bytes[index] ? [[known, bytes[index]]] : [])));
-    const found = this.#keptBytes.get(path);
+  #readKept(path: string): Buffer {
+    const found = this.#kept.get(path);
     if (found === undefined) throw new Error(`/${path} was changed while it was read`);
     return found;
   }

@@ -40,7 +40,9 @@ async function readSmallFile(content: ContentContext, opened: OpenContainer, pat
   const file = opened.tree.find(opened.tree.resolve(path));
   const source = file && file.sizeBytes <= maxFileBytes ? sourceOf(opened, file) : null;
   if (source === null) return '';
-  const reader = new ContentReader(content, opened, [source]);
+  const reader = new ContentReader(content, opened);
+  reader.announce(source);
+  await reader.prepare([source]);
   const chunks: Buffer[] = [];
   for await (const chunk of reader.read(source)) chunks.push(chunk);
   await reader.close();

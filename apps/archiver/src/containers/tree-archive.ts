@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { type ContentContext, leaseBlobs, releaseLeases, renewLeases } from '@entrepot/content';
 import { type LayerItem, type MergedFile, opaqueItem, whiteoutItem, writeLayer } from '@entrepot/layers';
+import type { Digest } from '@entrepot/oci';
+import { Pause } from '../pause.js';
 import type { OpenContainer } from './container-trees.js';
 import { ContentReader, type ContentSource, sourceOf } from './content-reader.js';
 
@@ -9,60 +11,24 @@ interface ArchiveItem extends Omit<LayerItem, 'content'> {
   source: ContentSource | null;
 }
 
+/** The entries of a tar, made anew each time: a large tree has no room for all of them. */
+type ArchiveItems = () => Iterable<ArchiveItem>;
+
 const leaseMs = 5 * 60_000;
+/** So many entries are looked at together, for what small contents they have. */
+const itemsAtOnce = 200;
 
 /** Files of a container as a tar, under the names that `nameOf` gives them; several names of one file are hard links. */
-export function archiveFiles(
+export async function* archiveFiles(
   content: ContentContext,
   opened: OpenContainer,
-  files: Iterable<MergedFile>,
+  files: () => Iterable<MergedFile>,
   nameOf: (path: string) => string,
 ): AsyncGenerator<Buffer> {
-  const names = new Map<string, string>();
-  const items: ArchiveItem[] = [];
-  for (const file of files) items.push(itemOf(opened, file, nameOf(file.path), names));
-  return writeReleased(content, opened, items);
-}
-
-/**
- * A container's own layer as the tar of an image's layer: what is new, whiteouts for what is gone. `owner` leases what
- * is read, and lets go of it.
- */
-export function archiveOwnLayer(content: ContentContext, opened: OpenContainer, owner: string): AsyncGenerator<Buffer> {
-  const names = new Map<string, string>();
-  const items: ArchiveItem[] = [];
-  for (const { path, type, opaque, mtimeMs } of opened.tree.entries()) {
-    if (path === '') continue;
-    if (type === 'whiteout') {
-      items.push({ ...whiteoutItem(path, mtimeMs), source: null });
-      continue;
-    }
-    const file = opened.tree.find(path);
-    if (file !== null) items.push(itemOf(opened, file, path, names));
-    if (opaque) items.push({ ...opaqueItem(path, mtimeMs), source: null });
-  }
-  return writeItems(content, opened, items, owner);
-}
-
-function itemOf(opened: OpenContainer, file: MergedFile, name: string, names: Map<string, string>): ArchiveItem {
-  const { type, mode, uid, gid, sizeBytes, linkTarget, device, xattrs, inode } = file;
-  const plain = { path: name, mode, uid, gid, mtimeMs: timeOf(opened, file), xattrs };
-  const first = type === 'directory' ? undefined : names.get(inode);
-  if (first !== undefined) return { ...plain, type: 'link', linkTarget: first, xattrs: {}, source: null };
-  if (type !== 'directory') names.set(inode, name);
-  return { ...plain, type, sizeBytes, linkTarget, device, source: sourceOf(opened, file) };
-}
-
-/** What a daemon adds to every container is as old as the container. */
-export function timeOf({ layers, container }: OpenContainer, { from, mtimeMs }: MergedFile): number {
-  return 'below' in from && from.below.layer === layers.length ? Date.parse(container.createdAt) : mtimeMs;
-}
-
-async function* writeReleased(
-  content: ContentContext,
-  opened: OpenContainer,
-  items: readonly ArchiveItem[],
-): AsyncGenerator<Buffer> {
+  const items = function* (): Generator<ArchiveItem> {
+    const names = new Map<string, string>();
+    for (const file of files()) yield itemOf(opened, file, nameOf(file.path), names);
+  };
   const owner = `read:${randomUUID()}`;
   try {
     yield* writeItems(content, opened, items, owner);
@@ -71,49 +37,124 @@ async function* writeReleased(
   }
 }
 
+/**
+ * A container's own layer as the tar of an image's layer: what is new, whiteouts for what is gone. `owner` leases what
+ * is read, and lets go of it.
+ */
+export function archiveOwnLayer(content: ContentContext, opened: OpenContainer, owner: string): AsyncGenerator<Buffer> {
+  return writeItems(content, opened, () => ownItems(opened), owner);
+}
+
+function* ownItems(opened: OpenContainer): Generator<ArchiveItem> {
+  const names = new Map<string, string>();
+  for (const { path, type, opaque, mtimeMs } of opened.tree.entries()) {
+    if (path === '') continue;
+    if (type === 'whiteout') {
+      yield { ...whiteoutItem(path, mtimeMs), source: null };
+      continue;
+    }
+    const file = opened.tree.find(path);
+    if (file !== null) yield itemOf(opened, file, path, names);
+    if (opaque) yield { ...opaqueItem(path, mtimeMs), source: null };
+  }
+}
+
+function itemOf(opened: OpenContainer, file: MergedFile, name: string, names: Map<string, string>): ArchiveItem {
+  const { type, inode } = file;
+  const item: ArchiveItem = {
+    path: name,
+    type,
+    mode: file.mode,
+    uid: file.uid,
+    gid: file.gid,
+    mtimeMs: timeOf(opened, file),
+    xattrs: file.xattrs,
+    sizeBytes: file.sizeBytes,
+    linkTarget: file.linkTarget,
+    device: file.device,
+    source: null,
+  };
+  const first = file.isShared ? names.get(inode) : undefined;
+  if (first !== undefined) {
+    return { ...item, type: 'link', linkTarget: first, xattrs: {}, sizeBytes: 0, device: null };
+  }
+  if (file.isShared) names.set(inode, name);
+  item.source = sourceOf(opened, file);
+  return item;
+}
+
+/** What a daemon adds to every container is as old as the container. */
+export function timeOf({ layers, container }: OpenContainer, { from, mtimeMs }: MergedFile): number {
+  return 'below' in from && from.below.layer === layers.length ? Date.parse(container.createdAt) : mtimeMs;
+}
+
 async function* writeItems(
   content: ContentContext,
   opened: OpenContainer,
-  items: readonly ArchiveItem[],
+  items: ArchiveItems,
   owner: string,
 ): AsyncGenerator<Buffer> {
-  const ordered = inReadableOrder(items);
-  const sources = ordered.flatMap(({ source }) => source ?? []);
-  await leaseBlobs(content, owner, digestsOf(opened, sources), leaseMs);
+  const reader = new ContentReader(content, opened);
+  const { digests, isSorted } = await announceAll(opened, items, reader);
+  await leaseBlobs(content, owner, digests, leaseMs);
   const renewal = setInterval(() => void renewLeases(content, owner, leaseMs).catch(() => {}), leaseMs / 4);
-  const reader = new ContentReader(content, opened, sources);
   try {
-    yield* writeLayer(
-      ordered.map(({ source, ...item }) => (source ? { ...item, content: () => reader.read(source) } : item)),
-    );
+    yield* writeLayer(withContents(isSorted ? items() : inReadableOrder([...items()]), reader));
   } finally {
     clearInterval(renewal);
     await reader.close();
   }
 }
 
-/** What is read must stay, whoever removes the container meanwhile. */
-function digestsOf({ layers }: OpenContainer, sources: readonly ContentSource[]) {
-  const digests = sources.flatMap((source) => {
-    if (source.kind === 'blob') return source.digest;
-    return source.kind === 'layer' ? (layers[source.layer]?.digest ?? []) : [];
-  });
-  return [...new Set(digests)];
+/** What is to be read must stay, whoever removes the container meanwhile; and a layer is read from its beginning. */
+async function announceAll(
+  { layers }: OpenContainer,
+  items: ArchiveItems,
+  reader: ContentReader,
+): Promise<{ digests: Digest[]; isSorted: boolean }> {
+  const digests = new Set<Digest>();
+  const reached = new Map<number, number>();
+  const pause = new Pause();
+  let isSorted = true;
+  for (const { source } of items()) {
+    if (pause.isDue) await pause.take();
+    if (source === null) continue;
+    reader.announce(source);
+    if (source.kind === 'blob') digests.add(source.digest);
+    if (source.kind !== 'layer') continue;
+    const layer = layers[source.layer];
+    if (layer !== undefined) digests.add(layer.digest);
+    if (source.entry.offsetBytes <= (reached.get(source.layer) ?? -1)) isSorted = false;
+    reached.set(source.layer, source.entry.offsetBytes);
+  }
+  return { digests: [...digests], isSorted };
+}
+
+async function* withContents(items: Iterable<ArchiveItem>, reader: ContentReader): AsyncGenerator<LayerItem> {
+  for (const some of inGroups(items)) {
+    await reader.prepare(some.flatMap(({ source }) => source ?? []));
+    for (const { source, ...item } of some) {
+      yield source === null ? item : { ...item, content: () => reader.read(source) };
+    }
+  }
+}
+
+function* inGroups(items: Iterable<ArchiveItem>): Generator<ArchiveItem[]> {
+  let group: ArchiveItem[] = [];
+  for (const item of items) {
+    group.push(item);
+    if (group.length < itemsAtOnce) continue;
+    yield group;
+    group = [];
+  }
+  if (group.length > 0) yield group;
 }
 
 /**
- * A layer is read from its beginning, so its files must come in its order. Layers are mostly sorted as a walk is; where
- * one is not, files come layer by layer instead, after the directories and before the hard links to them.
+ * Layers are mostly sorted as a walk is; where one is not, files come layer by layer instead, after the directories and
+ * before the hard links to them.
  */
 function inReadableOrder(items: readonly ArchiveItem[]): readonly ArchiveItem[] {
-  const reached = new Map<number, number>();
-  const isSorted = items.every(({ source }) => {
-    if (source?.kind !== 'layer') return true;
-    const before = reached.get(source.layer) ?? -1;
-    reached.set(source.layer, source.entry.offsetBytes);
-    return source.entry.offsetBytes > before;
-  });
-  if (isSorted) return items;
   const inLayers = items.filter(({ source }) => source?.kind === 'layer');
   const place = ({ source }: ArchiveItem): [number, number] =>
     source?.kind === 'layer' ? [source.layer, source.entry.offsetBytes] : [0, 0];

@@ -2,7 +2,6 @@
 // of rows: entries replace what is there, directories are merged, and nothing leads out of the directory by its name or
 // out of the tree by a symlink. Unlike a daemon, whiteouts in the archive remove what they name.
 import { posix } from 'node:path';
-import { setImmediate } from 'node:timers/promises';
 import {
   type FileAttributes,
   joinPath,
@@ -13,6 +12,7 @@ import {
   parseWhiteout,
   type WritableTree,
 } from '@entrepot/layers';
+import { Pause } from '../pause.js';
 import { ContainerPathError } from './errors.js';
 import { makeDirectories } from './make-directories.js';
 import type { StagedEntry } from './stage-archive.js';
@@ -38,14 +38,11 @@ export async function unpack(
   options: UnpackOptions,
 ): Promise<void> {
   const times: [path: string, mtimeMs: number][] = [];
-  let pauseAtMs = performance.now() + sliceMs;
+  const pause = new Pause();
   /** The directory of the entry before, as the archive names it, and where it is. */
   const last = { dir: null as string | null, path: '' };
   for (const entry of entries) {
-    if (performance.now() > pauseAtMs) {
-      await setImmediate();
-      pauseAtMs = performance.now() + sliceMs;
-    }
+    if (pause.isDue) await pause.take();
     const name = insideOf(dir, entry.path);
     // The directory itself stays as it is.
     if (name === '') continue;
@@ -73,9 +70,6 @@ interface Placed {
   /** What is there. */
   before: MergedFile | null;
 }
-
-/** Others have their turn after so long. */
-const sliceMs = 5;
 
 function place(tree: WritableTree, path: string, placed: Placed, { keepKinds, owner, nowMs }: UnpackOptions): void {
   const { entry, dir, name, before } = placed;
