@@ -87,28 +87,27 @@ function paxRecordsOf(entry: WritableEntry): Buffer[] {
 }
 
 function headerBlock(entry: WritableEntry, typeFlag: string): Buffer {
+  const { uid, gid, sizeBytes, device } = entry;
   const block = Buffer.alloc(tarBlockBytes);
   bytesOfText(entry.name).copy(block, 0, 0, maxName);
-  octal(block, 100, 8, entry.mode & 0o7777);
-  octal(block, 108, 8, fits(entry.uid, maxOctal8) ? entry.uid : 0);
-  octal(block, 116, 8, fits(entry.gid, maxOctal8) ? entry.gid : 0);
-  octal(block, 124, 12, entry.sizeBytes > maxOctal12 ? 0 : entry.sizeBytes);
+  const owner = [entry.mode & 0o7777, uid, gid].map(octal8);
   const seconds = Math.floor(entry.mtimeMs / 1000);
-  octal(block, 136, 12, fits(seconds, maxOctal12) ? seconds : 0);
-  block.write(typeFlag, 156, 'latin1');
+  const size = octal12(sizeBytes > maxOctal12 ? 0 : sizeBytes);
+  const time = octal12(fits(seconds, maxOctal12) ? seconds : 0);
+  block.write(`${owner.join('')}${size}${time}        ${typeFlag}`, 100, 'latin1');
   bytesOfText(entry.linkTarget ?? '').copy(block, 157, 0, maxName);
   block.write('ustar\0' + '00', 257, 'latin1');
-  octal(block, 329, 8, entry.device?.major ?? 0);
-  octal(block, 337, 8, entry.device?.minor ?? 0);
-  block.fill(' ', 148, 156);
-  const checksum = block.reduce((sum, byte) => sum + byte, 0);
+  block.write(octal8(device?.major ?? 0) + octal8(device?.minor ?? 0), 329, 'latin1');
+  let checksum = 0;
+  for (let at = 0; at < tarBlockBytes; at++) checksum += block[at] as number;
   block.write(`${checksum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
   return block;
 }
 
-function octal(block: Buffer, at: number, bytes: number, value: number): void {
-  block.write(`${value.toString(8).padStart(bytes - 1, '0')}\0`, at, 'latin1');
-}
+/** 0 for what has no room. */
+const octal8 = (value: number): string => `${(fits(value, maxOctal8) ? value : 0).toString(8).padStart(7, '0')}\0`;
+
+const octal12 = (value: number): string => `${value.toString(8).padStart(11, '0')}\0`;
 
 function fits(value: number, max: number): boolean {
   return value >= 0 && value <= max;

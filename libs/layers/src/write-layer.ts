@@ -71,11 +71,20 @@ async function* pieces(items: AsyncIterable<LayerItem> | Iterable<LayerItem>): A
   yield tarEnd;
 }
 
-function headerOf({ path, type, linkTarget, device, xattrs, mtimeMs, ...owner }: LayerItem, sizeBytes: number): Buffer {
-  const name = type === 'directory' && !path.endsWith('/') ? `${path === '' ? '.' : path}/` : path;
-  const wholeMs = Math.floor(mtimeMs / 1000) * 1000;
-  const attributes = { linkTarget: linkTarget ?? null, device: device ?? null, xattrs: xattrs ?? {} };
-  return writeTarHeader({ ...owner, ...attributes, name, type, sizeBytes, mtimeMs: wholeMs });
+function headerOf(item: LayerItem, sizeBytes: number): Buffer {
+  const { path, type } = item;
+  return writeTarHeader({
+    name: type === 'directory' && !path.endsWith('/') ? `${path === '' ? '.' : path}/` : path,
+    type,
+    mode: item.mode,
+    uid: item.uid,
+    gid: item.gid,
+    sizeBytes,
+    mtimeMs: Math.floor(item.mtimeMs / 1000) * 1000,
+    linkTarget: item.linkTarget ?? null,
+    device: item.device ?? null,
+    xattrs: item.xattrs ?? {},
+  });
 }
 
 async function* exactly({ path, content }: LayerItem, sizeBytes: number): AsyncGenerator<Buffer> {

@@ -131,7 +131,9 @@ async function announceAll(
 }
 
 async function* withContents(items: Iterable<ArchiveItem>, reader: ContentReader): AsyncGenerator<LayerItem> {
+  const pause = new Pause();
   for (const some of inGroups(items)) {
+    if (pause.isDue) await pause.take();
     await reader.prepare(some.flatMap(({ source }) => source ?? []));
     for (const { source, ...item } of some) {
       yield source === null ? item : { ...item, content: () => reader.read(source) };
