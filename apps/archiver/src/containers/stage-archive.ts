@@ -39,9 +39,9 @@ export class StagedEntries {
 }
 
 const xattrPrefix = 'SCHILY.xattr.';
-const limits = { ...defaultTarLimits, maxEntries: 200_000 };
+const limits = { ...defaultTarLimits, maxEntries: 300_000 };
 /** They are put into one tree, and written in one transaction. */
-const maxKeptBytes = 100e6;
+const maxKeptBytes = 150e6;
 const maxWaiting = 5_000;
 
 /**
