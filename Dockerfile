@@ -11,4 +11,4 @@ ENV NODE_ENV=production NODE_OPTIONS=--enable-source-maps MALLOC_ARENA_MAX=2
 WORKDIR /app
 COPY --from=build --chown=root:root /app /app
 USER node
-CMD ["node", "--always-sparkplug", "--heap-growing-percent=30", "apps/catalog/dist/main.js"]
+CMD ["node", "--always-sparkplug", "apps/catalog/dist/main.js"]

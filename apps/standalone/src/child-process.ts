@@ -3,6 +3,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 /** One service to keep alive. */
 export interface ServiceSpec {
   name: string;
+  /** Of Node itself. */
+  flags: readonly string[];
   script: string;
   environment: NodeJS.ProcessEnv;
 }
@@ -18,12 +20,6 @@ const firstDelayMs = 100;
 const longestDelayMs = 5_000;
 const healthyAfterMs = 10_000;
 const patienceMs = 5_000;
-/**
- * The first pull of a process runs each function once or twice; compiled at once they take a third less. And a heap that
- * may grow by no more than a third before it is looked through keeps a service small when it has much to do.
- */
-const nodeFlags = ['--enable-source-maps', '--always-sparkplug', '--heap-growing-percent=30'];
-
 /**
  * Runs one process per spec and starts a dead one again, with a growing delay while it keeps dying.
  * Restarting is safe because no service keeps state of its own.
@@ -41,7 +37,7 @@ export class Supervisor {
   start(spec: ServiceSpec, delayMs = firstDelayMs): void {
     if (this.#stopping) return;
     const startedAt = Date.now();
-    const child = spawn(process.execPath, [...nodeFlags, spec.script], {
+    const child = spawn(process.execPath, [...spec.flags, spec.script], {
       env: spec.environment,
       stdio: ['ignore', 'inherit', 'inherit'],
     });

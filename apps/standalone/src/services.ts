@@ -13,6 +13,11 @@ export interface StackAddresses {
   archiverPorts: readonly number[];
 }
 
+/** The first pull of a process runs each function once or twice; compiled at once they take a third less. */
+const flags = ['--enable-source-maps', '--always-sparkplug'];
+/** What an archiver does makes many objects of which few stay; its heap is looked through before it has grown a third. */
+const archiverFlags = [...flags, '--heap-growing-percent=30'];
+
 /** The processes of the embedded stack. The services do not know that they run in one. */
 export function listServices(config: Config, addresses: StackAddresses): ServiceSpec[] {
   const archiverUrls = addresses.archiverPorts.map((port) => `http://127.0.0.1:${port}`);
@@ -32,6 +37,7 @@ export function listServices(config: Config, addresses: StackAddresses): Service
   };
   const service = (app: string, number: number, variables: Record<string, string> = {}): ServiceSpec => ({
     name: `${app} ${number}`,
+    flags: app === 'archiver' ? archiverFlags : flags,
     script: mainOf(app),
     environment: childEnvironment({ ...shared, ...variables }),
   });
