@@ -64,6 +64,11 @@ export class WritableTree {
     }
   }
 
+  /** About how much memory it takes, the layers below not counted. */
+  get usedBytes(): number {
+    return this.#names.usedBytes + this.#records.usedBytes;
+  }
+
   /** Whether there is any entry but that of the root. */
   get isEmpty(): boolean {
     return !this.#names.hasChildren(root);
@@ -267,7 +272,7 @@ export class WritableTree {
   #keep(entry: WrittenEntry): number {
     const node = this.#nodeFor(entry.path);
     this.#recordAt.set(node, this.#records.add(entry) + 1);
-    if (this.#names.usedBytes + this.#records.usedBytes > this.#maxBytes) {
+    if (this.usedBytes > this.#maxBytes) {
       const reason = `the changes of a container take more than ${Math.round(this.#maxBytes / 1e6)} MB of memory`;
       throw new LayerTooLargeError(reason, entry.path);
     }

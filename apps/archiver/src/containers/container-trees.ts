@@ -19,6 +19,7 @@ import type { LayerTrees } from '../layer-trees.js';
 import { entryOfRow, rowOfEntry } from './entry-rows.js';
 import { ContainerPathError } from './errors.js';
 import { initLayer } from './init-layer.js';
+import { KeptTrees } from './kept-trees.js';
 import { makeDirectories } from './make-directories.js';
 
 /** Of what a container has changed, in memory while it is open: some half a million entries. */
@@ -45,6 +46,8 @@ export interface ContainerChange {
 
 /** Opens containers, and changes them: each change is one transaction, and all see the ones before it. */
 export class ContainerTrees {
+  readonly #kept = new KeptTrees();
+
   constructor(
     private readonly content: ContentContext,
     private readonly trees: LayerTrees,
@@ -54,9 +57,13 @@ export class ContainerTrees {
   async open(text: string): Promise<OpenContainer> {
     const { prisma } = this.content.database;
     const container = await getContainer(prisma, text);
-    if (!container.prepared) await this.#prepare(container.id, await this.#below(container.id));
+    const known = this.#kept.get(container);
+    if (known !== null) return { container, ...known };
     const below = await this.#below(container.id);
-    return { container, ...below, tree: await readTree(prisma, container, below.below) };
+    if (!container.prepared) await this.#prepare(container.id, below);
+    const tree = await readTree(prisma, container, below.below);
+    if (container.prepared) this.#kept.keep(container, { ...below, tree });
+    return { container, ...below, tree };
   }
 
   /**
@@ -66,6 +73,8 @@ export class ContainerTrees {
   async openOwn(text: string): Promise<OpenContainer> {
     const { prisma } = this.content.database;
     const container = await getContainer(prisma, text);
+    const known = this.#kept.get(container);
+    if (known !== null) return { container, ...known };
     if (!container.prepared) return this.open(container.id);
     const below = new MergedTree();
     const [layers, tree] = await Promise.all([
@@ -87,7 +96,7 @@ export class ContainerTrees {
     { container: { id }, ...below }: OpenContainer,
     { objects, apply, action }: ContainerChange,
   ): Promise<void> {
-    await this.content.database.transaction(async (tx) => {
+    const { container, ...changed } = await this.content.database.transaction(async (tx) => {
       const container = await lockContainer(tx, id);
       if (container === null) throw new ContainerNotFoundError(id);
       const opened = { container, ...below, tree: await readTree(tx, container, below.below) };
@@ -95,7 +104,9 @@ export class ContainerTrees {
       await admitBlobs(tx, objects);
       await keep(tx, id, opened.tree);
       await insertEvents(tx, [containerEvent(container, action)]);
+      return opened;
     });
+    this.#kept.keep({ id, version: container.version + 1 }, changed);
   }
 
   async #below(id: string): Promise<Below> {

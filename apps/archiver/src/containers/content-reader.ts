@@ -28,8 +28,10 @@ export function sourceOf({ below }: Pick<OpenContainer, 'below'>, file: MergedFi
   if ('below' in file.from) return { kind: 'layer', layer: file.from.below.layer, entry: file.from.below.entry };
   const { content } = file.from.written;
   switch (content?.kind) {
+    case 'inline':
     case 'kept':
-      return content;
+      // With its row, whatever it was made of.
+      return { kind: 'kept', path: file.path };
     case 'blob':
       return { kind: 'blob', digest: content.digest, offsetBytes: content.offsetBytes, sizeBytes: file.sizeBytes };
     case 'below': {
