@@ -92,6 +92,8 @@ describe('the merged tree', () => {
     expect([a?.entry.sizeBytes, a?.layer]).toEqual([9, 1]);
     expect([c?.entry.sizeBytes, c?.entry.path, c?.layer]).toEqual([7, 'a', 0]);
     expect(e?.entry.type).toBe('link');
+    const circle = await MergedTree.of([[symlink('loop', 'loop'), link('f', 'loop/x'), file('g')]]);
+    expect([...circle.walk()].map(({ path }) => path)).toEqual(['', 'f', 'g', 'loop']);
     const twins = await MergedTree.of([[file('a'), link('b', 'a')]]);
     expect(twins.find('a')?.inode).toBe(twins.find('b')?.inode);
   });

@@ -237,9 +237,14 @@ export class MergedTree {
   }
 
   /** The file that a hard link is a name of; null where there is none. */
-  #linked(entry: IndexEntry): number | null {
-    const target = this.#names.at(this.resolve(entry.linkTarget ?? '', { keepLast: true }));
-    return target === nothing || this.#isDirectory.get(target) ? null : this.#inodeOf.get(target);
+  #linked({ linkTarget }: IndexEntry): number | null {
+    try {
+      const target = this.#names.at(this.resolve(linkTarget ?? '', { keepLast: true }));
+      return target === nothing || this.#isDirectory.get(target) ? null : this.#inodeOf.get(target);
+    } catch (error) {
+      if (error instanceof SymlinkLoopError) return null;
+      throw error;
+    }
   }
 
   /** The directory a name goes to, made where it is missing, and the name there. */
