@@ -132,6 +132,25 @@ describe('an ingest', () => {
     await expect(lab.context.store.open(stored.storageKey)).rejects.toMatchObject({ code: 'BLOB_NOT_FOUND' });
   });
 
+  it('leaves nothing when its row goes while it is committed', async () => {
+    const ingest = await openIngest(lab.context, { sizeBytes: 3, owner: 'cut off' });
+    await ingest.write(Buffer.from('abc'));
+    await lab.context.database.prisma.upload.delete({ where: { storageKey: ingest.storageKey } });
+    await expect(ingest.finish()).rejects.toMatchObject({ code: 'UPLOAD_LOST' });
+    await ingest.abort();
+    await collectOnce(lab.context, { collectAfterMs: 3_600_000 });
+    await expect(lab.context.store.open(ingest.storageKey)).rejects.toMatchObject({ code: 'BLOB_NOT_FOUND' });
+  });
+
+  it('takes nothing more once its digest was asked for', async () => {
+    const ingest = await openIngest(lab.context, { owner: 'test' });
+    await ingest.write(Buffer.from('abc'));
+    expect(ingest.seal()).toBe(digestOf(Buffer.from('abc')));
+    await expect(ingest.write(Buffer.from('d'))).rejects.toThrow('is sealed');
+    expect(await ingest.finish()).toMatchObject({ digest: ingest.seal(), sizeBytes: 3 });
+    await ingest.abort();
+  });
+
   it('that was admitted stays when it is aborted late', async () => {
     const ingest = await openIngest(lab.context, { sizeBytes: 4, owner: 'test' });
     await ingest.write(Buffer.from('late'));

@@ -91,6 +91,7 @@ class BlobIngest implements Ingest {
   #sealed: Digest | null = null;
   #receivedBytes: number;
   #finished = false;
+  #isCommitting = false;
   #ended = false;
   readonly #openedAtMs = performance.now();
 
@@ -106,6 +107,7 @@ class BlobIngest implements Ingest {
   }
 
   write(chunk: Buffer): void | Promise<void> {
+    if (this.#sealed !== null) return Promise.reject(new Error(`${this.storageKey} is sealed`));
     try {
       this.options.guard?.();
     } catch (error) {
@@ -159,7 +161,8 @@ class BlobIngest implements Ingest {
 
   /** Admitted, taken over, or swept; bytes that were committed after a sweep are known to nobody, and are to go. */
   async #leave(): Promise<void> {
-    if (!this.#finished) return void (await this.upload.suspend());
+    if (!this.#isCommitting) return void (await this.upload.suspend());
+    await this.upload.abort();
     const object = { storageKey: this.storageKey, sizeBytes: this.#receivedBytes, reason: 'lost upload' };
     await insertTombstone(this.context.database.prisma, object);
   }
@@ -167,12 +170,11 @@ class BlobIngest implements Ingest {
   async #commit(): Promise<void> {
     this.options.guard?.();
     // Nobody takes over or sweeps what was begun a moment ago, so its row need not be looked at before.
-    if (this.#isFresh())
-      await Promise.all([this.options.guard === undefined && this.#keepOurs(), this.upload.commit()]);
-    else {
-      await this.#keepOurs();
-      await this.upload.commit();
-    }
+    const isFresh = this.#isFresh();
+    const kept = isFresh && this.options.guard !== undefined ? null : this.#keepOurs();
+    if (!isFresh) await kept;
+    this.#isCommitting = true;
+    await Promise.all([kept, this.upload.commit()]);
   }
 
   #isFresh(): boolean {

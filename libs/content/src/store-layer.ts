@@ -25,7 +25,10 @@ export interface StoreLayerOptions {
 
 const uploadKeptMs = 60 * 60_000;
 
-/** Packs and stores the tar of a layer. Whatever fails, the source among it, leaves nothing behind. */
+/**
+ * Packs and stores the tar of a layer. Whatever fails before it returns, the source among it, leaves nothing behind;
+ * after that the caller makes an image of it, or discards it.
+ */
 export async function storeLayer(
   context: ContentContext,
   tar: AsyncIterable<Buffer>,

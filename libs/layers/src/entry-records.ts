@@ -1,7 +1,7 @@
 // A path of a writable layer as bytes.
 import type { Digest } from '@entrepot/oci';
 import { ByteSlab } from './byte-slab.js';
-import { RecordReader, RecordWriter } from './record-bytes.js';
+import { isWhole, RecordReader, RecordWriter } from './record-bytes.js';
 import type { WrittenContent, WrittenEntry } from './written-entry.js';
 
 const types: readonly RecordedEntry['type'][] = [
@@ -167,5 +167,3 @@ function restOf(entry: RecordedEntry): Rest | undefined {
   for (const key of wholes) if (!isWhole(entry[key])) rest = { ...rest, [key]: entry[key] };
   return rest;
 }
-
-const isWhole = (value: number): boolean => Number.isSafeInteger(value) && value >= 0;

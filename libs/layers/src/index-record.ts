@@ -1,6 +1,6 @@
 // An entry of an index as bytes: some 20 and the hash of its content, where objects take several hundred.
 import type { IndexEntry, IndexEntryType } from './index-entry.js';
-import type { RecordReader, RecordWriter } from './record-bytes.js';
+import { isWhole, type RecordReader, type RecordWriter } from './record-bytes.js';
 
 const types: readonly IndexEntryType[] = [
   'file',
@@ -91,8 +91,6 @@ function restOf(entry: IndexEntry): Rest | undefined {
   for (const key of wholes) if (!isWhole(entry[key])) rest = { ...rest, [key]: entry[key] };
   return rest;
 }
-
-const isWhole = (value: number): boolean => Number.isSafeInteger(value) && value >= 0;
 
 function hasAny(values: Readonly<Record<string, string>>): boolean {
   for (const _ in values) return true;

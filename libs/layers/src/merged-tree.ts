@@ -132,6 +132,12 @@ export class MergedTree {
     return this.#sorted(node).map(([name, child]) => this.#entryOf(join(dir, name), child));
   }
 
+  /** The names in a directory, in no order; none where there is no such directory. */
+  names(dir: string): string[] {
+    const node = this.#names.at(dir);
+    return node === nothing ? [] : this.#names.children(node).map((child) => this.#names.nameOf(child));
+  }
+
   /** The entry of a path and everything below, each directory before its content, by name. */
   *walk(from = ''): Generator<TreeEntry> {
     const start = this.#names.at(from);

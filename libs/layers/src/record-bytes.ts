@@ -128,6 +128,9 @@ export class RecordReader {
   }
 }
 
+/** Whether a number can be written as a whole one. */
+export const isWhole = (value: number): boolean => Number.isSafeInteger(value) && value >= 0;
+
 function isNarrow(value: string): boolean {
   for (let at = 0; at < value.length; at++) if (value.charCodeAt(at) > 0xff) return false;
   return true;

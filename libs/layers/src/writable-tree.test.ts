@@ -172,6 +172,24 @@ describe('a writable layer on a tree', () => {
     expect(fill).toThrow(/^the changes of a container take more than 0 MB of memory \(at entry bin\/\d+\)$/);
   });
 
+  it('has room for as much as it had before, however often that is written', () => {
+    const small = new WritableTree(base, { maxBytes: 200_000 });
+    for (let round = 0; round < 20; round++) {
+      for (let at = 0; at < 1000; at++) small.put(`bin/${at}`, file('x'), now + round);
+    }
+    expect([...small.entries()]).toHaveLength(1002);
+    const again = new WritableTree(base, { maxBytes: 10 });
+    again.load(small.entries());
+    expect(again.find('bin/999')).not.toBeNull();
+  });
+
+  it('walks a directory of more names than a call can have arguments', () => {
+    for (let at = 0; at < 150_000; at++) tree.put(`bin/${at}`, file(''), now);
+    let names = 0;
+    for (const { path } of tree.walk('bin')) names += path.startsWith('bin/') ? 1 : 0;
+    expect(names).toBe(150_002);
+  });
+
   it('forgets what was removed and is there again', () => {
     tree.put('etc/own', file('x'), now);
     tree.remove('etc/own', now);

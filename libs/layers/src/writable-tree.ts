@@ -38,6 +38,9 @@ export interface NewFile extends FileAttributes {
   inode?: number | null;
 }
 
+/** What a name takes beside its record, about. */
+const nameBytes = 80;
+
 /** Some 100 bytes for each entry, and what is kept inline. */
 export class WritableTree {
   readonly #below: MergedTree;
@@ -47,16 +50,20 @@ export class WritableTree {
   readonly #recordAt = new NumberColumn();
   /** By name: whether it was set or dropped since this tree was made. */
   readonly #isTouched = new NumberColumn();
+  /** By name: how long its record is. */
+  readonly #recordBytes = new NumberColumn();
   readonly #maxBytes: number;
+  #livingBytes = 0;
   #lastInode = 0;
+  #refersBelow = false;
 
-  /** With `maxBytes`, what takes more memory is refused. */
+  /** With `maxBytes`, changes with which the entries would take more memory are refused. */
   constructor(below: MergedTree, { maxBytes = Number.POSITIVE_INFINITY } = {}) {
     this.#below = below;
     this.#maxBytes = maxBytes;
   }
 
-  /** The entries of a layer that was written before, in any order. @throws {LayerTooLargeError} */
+  /** The entries of a layer that was written before, in any order; as many as there are. */
   load(entries: Iterable<WrittenEntry>): void {
     for (const entry of entries) {
       this.#keep(entry);
@@ -67,6 +74,11 @@ export class WritableTree {
   /** About how much memory it takes, the layers below not counted. */
   get usedBytes(): number {
     return this.#names.usedBytes + this.#records.usedBytes;
+  }
+
+  /** Whether any entry says nothing without the layers below: what it has there, or what it hides. */
+  get refersBelow(): boolean {
+    return this.#refersBelow;
   }
 
   /** Whether there is any entry but that of the root. */
@@ -99,20 +111,18 @@ export class WritableTree {
   /** What is in a directory, by name; null when there is no such directory. */
   list(dir: string): MergedFile[] | null {
     if (this.find(dir)?.type !== 'directory') return null;
-    const isHidden = this.#hides(joinPath(dir, '*'));
-    const names = new Set(isHidden ? [] : (this.#below.list(dir) ?? []).map(({ name }) => name));
-    const own = this.#names.at(dir);
-    if (own !== nothing) for (const node of this.#names.children(own)) names.add(this.#names.nameOf(node));
-    return [...names].sort().flatMap((name) => this.find(joinPath(dir, name)) ?? []);
+    return this.#namesIn(dir).flatMap((name) => this.find(joinPath(dir, name)) ?? []);
   }
 
   /** The entry of a path and everything below, each directory before its content, by name. */
   *walk(from = ''): Generator<MergedFile> {
-    const start = this.find(from);
-    const open = start === null ? [] : [start];
-    for (let next = open.pop(); next !== undefined; next = open.pop()) {
-      yield next;
-      if (next.type === 'directory') open.push(...(this.list(next.path) ?? []).reverse());
+    const open = [from];
+    for (let path = open.pop(); path !== undefined; path = open.pop()) {
+      const file = this.find(path);
+      if (file === null) continue;
+      yield file;
+      if (file.type !== 'directory') continue;
+      for (const name of this.#namesIn(path).reverse()) open.push(joinPath(path, name));
     }
   }
 
@@ -267,16 +277,24 @@ export class WritableTree {
 
   #set(entry: WrittenEntry): void {
     this.#isTouched.set(this.#keep(entry), 1);
+    if (this.#livingBytes <= this.#maxBytes) return;
+    const reason = `the changes of a container take more than ${Math.round(this.#maxBytes / 1e6)} MB of memory`;
+    throw new LayerTooLargeError(reason, entry.path);
   }
 
   #keep(entry: WrittenEntry): number {
     const node = this.#nodeFor(entry.path);
+    const before = this.#records.usedBytes;
     this.#recordAt.set(node, this.#records.add(entry) + 1);
-    if (this.usedBytes > this.#maxBytes) {
-      const reason = `the changes of a container take more than ${Math.round(this.#maxBytes / 1e6)} MB of memory`;
-      throw new LayerTooLargeError(reason, entry.path);
-    }
+    this.#countRecord(node, this.#records.usedBytes - before + nameBytes);
+    if (entry.opaque || entry.content?.kind === 'below') this.#refersBelow = true;
     return node;
+  }
+
+  /** What was replaced still takes memory, but no more than once for each change. */
+  #countRecord(node: number, sizeBytes: number): void {
+    this.#livingBytes += sizeBytes - this.#recordBytes.get(node);
+    this.#recordBytes.set(node, sizeBytes);
   }
 
   #nodeFor(path: string): number {
@@ -293,6 +311,7 @@ export class WritableTree {
 
   #drop(node: number): void {
     this.#recordAt.set(node, 0);
+    this.#countRecord(node, 0);
     this.#isTouched.set(node, 1);
     this.#names.remove(node);
   }
@@ -324,11 +343,18 @@ export class WritableTree {
     }
   }
 
+  /** The names that a directory has or may have, in their order: whiteouts are among them. */
+  #namesIn(dir: string): string[] {
+    const names = new Set(this.#hides(joinPath(dir, '*')) ? [] : this.#below.names(dir));
+    const own = this.#names.at(dir);
+    if (own !== nothing) for (const node of this.#names.children(own)) names.add(this.#names.nameOf(node));
+    return [...names].sort();
+  }
+
   /** What a directory hides and does not have. */
   #goneFrom(dir: number, path: string): string[] {
     if (this.#recordAt.get(dir) === 0 || !this.#kindOf(dir).opaque) return [];
-    const below = (this.#below.list(path) ?? []).map(({ name }) => name);
-    return below.filter((name) => this.#names.find(dir, name) === 0);
+    return this.#below.names(path).filter((name) => this.#names.find(dir, name) === 0);
   }
 
   /** Everything below a name, content before its directory. */

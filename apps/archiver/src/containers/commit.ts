@@ -52,10 +52,11 @@ export async function commitContainer(
   const owner = `commit:${randomUUID()}`;
   try {
     const base = parseImageConfig(Buffer.from(JSON.stringify(opened.container.imageConfig)));
+    const changed = change(configOf(opened));
     const own = opened.tree.isEmpty
       ? null
       : await storeLayer(content, archiveOwnLayer(content, opened, owner), { owner });
-    const config = describe(opened, base, own?.diffId ?? null, { comment, author, change });
+    const config = describe(opened, base, own?.diffId ?? null, { comment, author, config: changed });
     const { imageId, duePulls } = await publish(content, opened, { config, own, name, owner, comment });
     const due = duePulls.map((pullId) => ({ pullId }));
     await queue.enqueueMany(publishPull, due);
@@ -87,20 +88,25 @@ function describe(
   { container }: OpenContainer,
   base: ImageConfig,
   diffId: Digest | null,
-  { comment, author, change }: Omit<CommitRequest, 'name'>,
+  { comment, author, config }: { comment: string; author: string; config: ContainerConfig },
 ): Buffer {
   const created = new Date();
   const { os, architecture, variant, osVersion, osFeatures } = platformOf(base);
-  const config = parseContainerConfig(container.config, (reason) => new Error(reason));
-  const { Image: _, Hostname: __, Domainname: ___, ...kept } = config;
   const command = Array.isArray(container.config.Cmd) ? (container.config.Cmd as string[]).join(' ') : '';
   return printImageConfig({
     ...{ os, architecture, variant, osVersion, osFeatures, created, author },
-    config: change(kept),
+    config,
     diffIds: [...base.diffIds, ...(diffId === null ? [] : [diffId])],
     history: [
       ...base.history,
       { created: created.toISOString(), createdBy: command, author, comment, emptyLayer: diffId === null },
     ],
   });
+}
+
+/** What of a container's config belongs to an image. */
+function configOf({ container }: OpenContainer): ContainerConfig {
+  const config = parseContainerConfig(container.config, (reason) => new Error(reason));
+  const { Image: _, Hostname: __, Domainname: ___, ...kept } = config;
+  return kept;
 }

@@ -16,13 +16,14 @@ import {
 import { bytesOfText, MergedTree, pathParts, WritableTree, type WrittenEntry } from '@entrepot/layers';
 import type { Descriptor } from '@entrepot/oci';
 import type { LayerTrees } from '../layer-trees.js';
+import { Pause } from '../pause.js';
 import { entryOfRow, rowOfEntry } from './entry-rows.js';
 import { ContainerPathError } from './errors.js';
 import { initLayer } from './init-layer.js';
 import { KeptTrees } from './kept-trees.js';
 import { makeDirectories } from './make-directories.js';
 
-/** Of what a container has changed, in memory while it is open: some half a million entries. */
+/** Of what a container may change, in memory while it is open: some 400 000 entries. */
 const maxTreeBytes = 60e6;
 
 /** A container with what it shows. */
@@ -53,7 +54,11 @@ export class ContainerTrees {
     private readonly trees: LayerTrees,
   ) {}
 
-  /** @throws {ContainerNotFoundError} @throws what `LayerTrees.open` throws */
+  /**
+   * What is opened may be shared: whoever gets it only looks at it.
+   *
+   * @throws {ContainerNotFoundError} @throws what `LayerTrees.open` throws
+   */
   async open(text: string): Promise<OpenContainer> {
     const { prisma } = this.content.database;
     const container = await getContainer(prisma, text);
@@ -81,10 +86,7 @@ export class ContainerTrees {
       listContainerLayers(prisma, container.id),
       readTree(prisma, container, below),
     ]);
-    for (const { opaque, content } of tree.entries()) {
-      if (opaque || content?.kind === 'below') return this.open(container.id);
-    }
-    return { container, layers, below, tree };
+    return tree.refersBelow ? this.open(container.id) : { container, layers, below, tree };
   }
 
   /**
@@ -170,7 +172,11 @@ async function keep(tx: Tx, id: string, tree: WritableTree): Promise<void> {
 /** A name that is new for a file, or a file with another time, needs the bytes that an earlier row has. */
 async function readKept(tx: Tx, id: string, entries: Iterable<WrittenEntry>): Promise<ReadonlyMap<string, Buffer>> {
   const kept: string[] = [];
-  for (const { content } of entries) if (content?.kind === 'kept') kept.push(content.path);
+  const pause = new Pause();
+  for (const { content } of entries) {
+    if (pause.isDue) await pause.take();
+    if (content?.kind === 'kept') kept.push(content.path);
+  }
   if (kept.length === 0) return new Map();
   const bytes = await readInlineContents(tx, id, kept.map(bytesOfText));
   return new Map(kept.map((path, index) => [path, bytes[index] ?? Buffer.alloc(0)]));

@@ -1,4 +1,3 @@
-import { Readable } from 'node:stream';
 import { containerEvent } from '@entrepot/content';
 import { insertEvents } from '@entrepot/database';
 import { wellFormedText } from '@entrepot/layers';
@@ -65,16 +64,16 @@ export class ContainersController {
     const opened = await this.#trees.open(name);
     const found = findPath(opened, pathIn(query), name);
     const { path } = found.file;
-    const tar = archiveFiles(
+    await this.#tell(opened, 'archive-path');
+    const tar = await archiveFiles(
       this.parts.content,
       opened,
       () => opened.tree.walk(path),
       (below) => renamed(below, path, found.name),
     );
-    await this.#tell(opened, 'archive-path');
     void reply
       .headers({ 'content-type': 'application/x-tar', 'x-docker-container-path-stat': statHeader(opened, found) })
-      .send(Readable.from(tar));
+      .send(tar);
   }
 
   /** `docker cp` into a container. */
@@ -131,9 +130,9 @@ export class ContainersController {
     const files = function* () {
       for (const file of opened.tree.walk()) if (file.path !== '') yield file;
     };
-    const tar = archiveFiles(this.parts.content, opened, files, (path) => path);
     await this.#tell(opened, 'export');
-    void reply.header('content-type', 'application/octet-stream').send(Readable.from(tar));
+    const tar = await archiveFiles(this.parts.content, opened, files, (path) => path);
+    void reply.header('content-type', 'application/octet-stream').send(tar);
   }
 
   @Post('commit')

@@ -76,9 +76,13 @@ async function storeTar(content: ContentContext, source: Readable, owner: string
   try {
     await readTar(source, copy);
   } catch (error) {
+    const isUnread = copy.destroyed;
     copy.destroy(error as Error);
-    await stored.catch(() => {});
-    throw explain(error);
+    const failure = await stored.then(
+      () => error,
+      (reason: unknown) => reason,
+    );
+    throw explain(isUnread ? failure : error);
   }
   return stored;
 }
@@ -97,14 +101,16 @@ async function readTar(source: Readable, copy: PassThrough): Promise<void> {
   for await (const [entry] of reader) layerEntry(entry);
 }
 
-/** Resolves when more may be written, or when nobody reads any more. */
+/** Resolves when more may be written; rejects when nobody reads any more. */
 function roomIn(stream: PassThrough): Promise<void> {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     const done = (): void => {
       stream.off('drain', done).off('close', done);
-      resolve();
+      if (stream.destroyed) reject(stream.errored ?? new Error('the tar is not stored any more'));
+      else resolve();
     };
-    stream.on('drain', done).on('close', done);
+    if (stream.destroyed) done();
+    else stream.on('drain', done).on('close', done);
   });
 }
 

@@ -35,10 +35,23 @@ describe('trees of containers that were open', () => {
     expect(kept.get({ id: 'c0', version: 1 })).not.toBeNull();
   });
 
+  it('go when what is below them is large', async () => {
+    const kept = new KeptTrees();
+    const long = { ...attributes, type: 'symlink' as const, sizeBytes: 0, linkTarget: 'x'.repeat(21_000_000) };
+    const below = () =>
+      MergedTree.of([[{ ...long, path: 'l', offsetBytes: 0, storedBytes: 0, sha256: null, sparse: null }]]);
+    const [one, other] = [await below(), await below()];
+    for (const id of ['a', 'b']) kept.keep({ id, version: 1 }, { ...shown(1), below: one });
+    expect(kept.get({ id: 'a', version: 1 })).not.toBeNull();
+    kept.keep({ id: 'c', version: 1 }, { ...shown(1), below: other });
+    expect(kept.get({ id: 'b', version: 1 })).toBeNull();
+    expect(kept.get({ id: 'c', version: 1 })).not.toBeNull();
+  });
+
   it('go when they are large', () => {
     const kept = new KeptTrees();
     kept.keep({ id: 'small', version: 1 }, shown(1));
-    kept.keep({ id: 'large', version: 1 }, shown(21_000_000));
+    kept.keep({ id: 'large', version: 1 }, shown(41_000_000));
     expect(kept.get({ id: 'small', version: 1 })).toBeNull();
     expect(kept.get({ id: 'large', version: 1 })).toBeNull();
   });

@@ -6,8 +6,8 @@ export type ShownTree = Omit<OpenContainer, 'container'>;
 
 type Moment = Pick<ContainerRow, 'id' | 'version'>;
 
-/** Of all trees together, the layers below not counted: some 200 000 changes. */
-const maxBytes = 20e6;
+/** Of all trees together, those of the layers below counted once. */
+const maxBytes = 40e6;
 const maxTrees = 16;
 
 /**
@@ -36,6 +36,7 @@ export class KeptTrees {
   }
 
   #usedBytes(): number {
-    return [...this.#kept.values()].reduce((sum, { shown }) => sum + shown.tree.usedBytes, 0);
+    const trees = new Set([...this.#kept.values()].flatMap(({ shown }) => [shown.tree, shown.below]));
+    return [...trees].reduce((sum, { usedBytes }) => sum + usedBytes, 0);
   }
 }

@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
+import { Readable } from 'node:stream';
 import { type ContentContext, leaseBlobs, releaseLeases, renewLeases } from '@entrepot/content';
 import { type LayerItem, type MergedFile, opaqueItem, whiteoutItem, writeLayer } from '@entrepot/layers';
 import type { Digest } from '@entrepot/oci';
 import { Pause } from '../pause.js';
 import type { OpenContainer } from './container-trees.js';
 import { ContentReader, type ContentSource, sourceOf } from './content-reader.js';
+import { ContainerPathError } from './errors.js';
 
 /** An entry of a tar to write, and where its bytes come from. */
 interface ArchiveItem extends Omit<LayerItem, 'content'> {
@@ -17,9 +19,32 @@ type ArchiveItems = () => Iterable<ArchiveItem>;
 const leaseMs = 5 * 60_000;
 /** So many entries are looked at together, for what small contents they have. */
 const itemsAtOnce = 200;
+/** So many files of layers are put into another order at most. */
+const maxSorted = 300_000;
 
-/** Files of a container as a tar, under the names that `nameOf` gives them; several names of one file are hard links. */
-export async function* archiveFiles(
+/**
+ * Files of a container as a tar, under the names that `nameOf` gives them; several names of one file are hard links.
+ * What goes wrong before the first bytes is thrown, so that it can still be answered.
+ */
+export async function archiveFiles(
+  content: ContentContext,
+  opened: OpenContainer,
+  files: () => Iterable<MergedFile>,
+  nameOf: (path: string) => string,
+): Promise<Readable> {
+  const tar = writeFiles(content, opened, files, nameOf);
+  const first = await tar.next();
+  const rest = async function* (): AsyncGenerator<Buffer> {
+    if (!first.done) yield first.value;
+    yield* tar;
+  };
+  const stream = Readable.from(rest(), { objectMode: false });
+  // One that is closed before anybody has read of it never asks for the rest.
+  stream.once('close', () => void tar.return(undefined).catch(() => {}));
+  return stream;
+}
+
+async function* writeFiles(
   content: ContentContext,
   opened: OpenContainer,
   files: () => Iterable<MergedFile>,
@@ -95,7 +120,11 @@ async function* writeItems(
   owner: string,
 ): AsyncGenerator<Buffer> {
   const reader = new ContentReader(content, opened);
-  const { digests, isSorted } = await announceAll(opened, items, reader);
+  const { digests, isSorted, inLayers } = await announceAll(opened, items, reader);
+  if (!isSorted && inLayers > maxSorted) {
+    const reason = `a layer of the container has its files in no order that can be followed, and more than ${maxSorted}`;
+    throw new ContainerPathError(500, reason);
+  }
   await leaseBlobs(content, owner, digests, leaseMs);
   const renewal = setInterval(() => void renewLeases(content, owner, leaseMs).catch(() => {}), leaseMs / 4);
   try {
@@ -111,23 +140,25 @@ async function announceAll(
   { layers }: OpenContainer,
   items: ArchiveItems,
   reader: ContentReader,
-): Promise<{ digests: Digest[]; isSorted: boolean }> {
+): Promise<{ digests: Digest[]; isSorted: boolean; inLayers: number }> {
   const digests = new Set<Digest>();
   const reached = new Map<number, number>();
   const pause = new Pause();
   let isSorted = true;
+  let inLayers = 0;
   for (const { source } of items()) {
     if (pause.isDue) await pause.take();
     if (source === null) continue;
     reader.announce(source);
     if (source.kind === 'blob') digests.add(source.digest);
     if (source.kind !== 'layer') continue;
+    inLayers += 1;
     const layer = layers[source.layer];
     if (layer !== undefined) digests.add(layer.digest);
     if (source.entry.offsetBytes <= (reached.get(source.layer) ?? -1)) isSorted = false;
     reached.set(source.layer, source.entry.offsetBytes);
   }
-  return { digests: [...digests], isSorted };
+  return { digests: [...digests], isSorted, inLayers };
 }
 
 async function* withContents(items: Iterable<ArchiveItem>, reader: ContentReader): AsyncGenerator<LayerItem> {
