@@ -44,10 +44,9 @@ interface SourceGroup {
   pullIds: string[];
 }
 
-/** A blob that is still to be fetched: by us again, or by whoever has `taken` it, should he fail. */
+/** A blob that is still to be fetched. */
 export interface LeftOver {
   retryAt: Date;
-  taken?: boolean;
 }
 
 /** Brings one blob into the store for every pull that waits for it, unless another worker does. */
@@ -92,8 +91,8 @@ async function fetchWith(
   job: Job,
 ): Promise<LeftOver | undefined> {
   const claim = await claimFetch(parts.content, digest, parts.owner);
-  if (claim === null) return;
-  if ('taken' in claim) return { retryAt: claim.until, taken: true };
+  // Whoever has it ends it, or the sweep finds it. A job that waited for that would hide what is wished for meanwhile.
+  if (claim === null || 'taken' in claim) return;
   try {
     return await settle(parts, claim, await tryGroups(parts, claim, slot, job), job);
   } catch (error) {

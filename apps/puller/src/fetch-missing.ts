@@ -53,10 +53,10 @@ async function fetchHere(
   const left = await fetch(parts, { digest }, { signal, lastAttempt: false, onStored: () => member.arrive() }, slots)
     .catch((error: unknown) => {
       if (!signal.aborted) parts.logger.info({ digest, err: error }, 'fetch is tried again');
-      return { retryAt: new Date(), taken: false };
+      return { retryAt: new Date() };
     })
     .finally(() => member.leave());
-  if (left === undefined || left.taken) return;
+  if (left === undefined) return;
   await parts.queue.enqueue(job, { digest }, { delayMs: Math.max(left.retryAt.getTime() - Date.now(), 0) });
 }
 

@@ -54,7 +54,6 @@ export interface FetchSource {
 /** Somebody else has it, or it waits for its registry. */
 export interface TakenFetch {
   taken: true;
-  until: Date;
 }
 
 const claimTogether = togetherBy<{ digest: Digest; owner: string }, FetchClaim | TakenFetch | null>(claimAll);
@@ -84,8 +83,7 @@ async function claimAll(
   return wishes.map((wish) => {
     const row = rows.find(({ digest }) => digest === wish.digest);
     if (row === undefined) return null;
-    if (!('epoch' in row)) return { taken: true, until: new Date(Date.now() + row.retryMs) };
-    if (first.get(wish.digest) !== wish) return { taken: true, until: new Date(Date.now() + fetchLeaseMs) };
+    if (!('epoch' in row) || first.get(wish.digest) !== wish) return { taken: true };
     const own = sources.filter(({ descriptor }) => descriptor.digest === wish.digest);
     return { ...row, sources: own, validUntilMs: askedAtMs + fetchLeaseMs };
   });

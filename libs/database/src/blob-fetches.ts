@@ -33,10 +33,9 @@ export interface FetchReport {
   resumeState: object;
 }
 
-/** Somebody else has it, or it waits: look again after so long. */
+/** Somebody else has it, or it waits. */
 export interface TakenFetch {
   digest: Digest;
-  retryMs: number;
 }
 
 /** Whether a pull waits for the fetch `f`. */
@@ -59,7 +58,7 @@ export async function claimFetches(
   wishes: readonly { digest: Digest; owner: string; storageKey: string }[],
   { leaseMs, keepMs, uploadOwner }: { leaseMs: number; keepMs: number; uploadOwner: string },
 ): Promise<(ClaimedFetch | TakenFetch)[]> {
-  type Row = ClaimedFetch & { isClaimed: boolean; retryMs: number };
+  type Row = ClaimedFetch & { isClaimed: boolean };
   const rows = await tx.$queryRaw<Row[]>`
     with wish as (
       select * from unnest(${wishes.map((w) => w.digest)}::text[], ${wishes.map((w) => w.owner)}::text[],
@@ -79,15 +78,13 @@ export async function claimFetches(
         select storage_key, size_bytes, ${uploadOwner}::text || owner || ':' || epoch, ${afterMs(keepMs)}
           from claimed where is_new)
     select true as "isClaimed", digest, owner, epoch, size_bytes::float8 as "sizeBytes", attempts,
-           storage_key as "storageKey", is_new as "isNew", 0::float8 as "retryMs"
+           storage_key as "storageKey", is_new as "isNew"
       from claimed
     union all
-    select false, digest, '', 0, 0, 0, '', false, (extract(epoch from greatest(not_before, lease_until) - now()) * 1000)::float8
+    select false, digest, '', 0, 0, 0, '', false
       from blob_fetch f join wish using (digest)
      where digest not in (select digest from claimed) and ${isWanted}`;
-  return rows.map(({ isClaimed, retryMs, ...claimed }) =>
-    isClaimed ? claimed : { digest: claimed.digest, retryMs: Math.max(retryMs, 100) },
-  );
+  return rows.map(({ isClaimed, ...claimed }) => (isClaimed ? claimed : { digest: claimed.digest }));
 }
 
 /** Notes under which key the owner writes, unless that upload has expired. False when the fetch is not ours any more. */
