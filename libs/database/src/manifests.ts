@@ -68,27 +68,16 @@ export async function findManifests(tx: Tx, digests: readonly Digest[]): Promise
  * so that a removal that goes on either sees it used or has ended before. Images first, as a removal locks them.
  */
 export async function putManifests(tx: Tx, graph: ManifestGraph): Promise<void> {
-  const images = jsonbText(sortBy(graph.images, 'id').map(imageRecord));
+  await putImages(tx, graph.images);
   const manifests = sortBy(graph.manifests, 'digest');
   const blobs = jsonbText(graph.blobs.map(blobRecord));
   const children = jsonbText(graph.children.map(childRecord));
   await tx.$executeRaw`
-    with images as (
-      insert into image (id, config, os, architecture, variant, labels, created_at, parent_id)
-        select id, config, os, architecture, variant, labels, created_at,
-               (select p.id from image p where p.id = i.parent_id and p.id <> i.id for key share)
-          from jsonb_to_recordset(${images}::jsonb)
-            as i (id text, config jsonb, os text, architecture text, variant text, labels jsonb,
-                  created_at timestamptz, parent_id text)
-        on conflict (id) do update set parent_id = coalesce(excluded.parent_id, image.parent_id)
-        returning id),
-    manifests as (
+    with manifests as (
       insert into manifest (digest, media_type, kind, bytes, image_id, subject_digest)
         select * from unnest(${manifests.map((m) => m.digest)}::text[], ${manifests.map((m) => m.mediaType)}::text[],
                              ${manifests.map((m) => m.kind)}::text[], ${manifests.map((m) => m.bytes)}::bytea[],
                              ${manifests.map((m) => m.imageId)}::text[], ${manifests.map((m) => m.subjectDigest)}::text[])
-         -- Counted, so that all images are there and locked before the first manifest.
-         where (select count(*) from images) >= 0
         on conflict (digest) do update
           set published_at = now(), subject_digest = coalesce(manifest.subject_digest, excluded.subject_digest)),
     blobs as (
@@ -102,6 +91,20 @@ export async function putManifests(tx: Tx, graph: ManifestGraph): Promise<void> 
                  as c (parent_digest text, position int, child_digest text, media_type text, size_bytes bigint,
                        os text, architecture text, variant text, attestation_for text)
       on conflict do nothing`;
+}
+
+/** A statement of its own: the next one has to see what a removal took away that ours waited for. */
+async function putImages(tx: Tx, images: readonly ImageRow[]): Promise<void> {
+  if (images.length === 0) return;
+  await tx.$executeRaw`
+    insert into image (id, config, os, architecture, variant, labels, created_at, parent_id)
+      select id, config, os, architecture, variant, labels, created_at,
+             (select p.id from image p where p.id = i.parent_id and p.id <> i.id for key share)
+        from jsonb_to_recordset(${jsonbText(sortBy(images, 'id').map(imageRecord))}::jsonb)
+          as i (id text, config jsonb, os text, architecture text, variant text, labels jsonb,
+                created_at timestamptz, parent_id text)
+      on conflict (id) do update
+        set id = excluded.id, parent_id = coalesce(excluded.parent_id, image.parent_id)`;
 }
 
 function imageRecord(image: ImageRow) {

@@ -143,7 +143,7 @@ export function makeConfigured(tree: WritableTree, paths: readonly string[], now
   }
 }
 
-/** All that a container has at one moment. @throws {LayerTooLargeError} @throws {ContainerNotFoundError} it went */
+/** All that a container has at one moment. @throws {ContainerNotFoundError} it went */
 async function readTree(tx: Tx, { id, version }: ContainerRow, below: MergedTree): Promise<WritableTree> {
   const tree = new WritableTree(below, { maxBytes: maxTreeBytes });
   let pages = 0;
