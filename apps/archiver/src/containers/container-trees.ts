@@ -23,7 +23,7 @@ import { initLayer } from './init-layer.js';
 import { KeptTrees } from './kept-trees.js';
 import { makeDirectories } from './make-directories.js';
 
-/** Of what a container may change, in memory while it is open: some 400 000 entries. */
+/** Of what a container may change, in memory while it is open: some 600 000 entries. */
 const maxTreeBytes = 60e6;
 
 /** A container with what it shows. */
