@@ -63,8 +63,8 @@ export class Staging {
   }
 
   /** Keeps blobs that are here for as long as this lives; returns those that are not. */
-  hold(digests: readonly Digest[]): Promise<Digest[]> {
-    return leaseBlobs(this.content, this.owner, digests, keepMs);
+  async hold(digests: readonly Digest[]): Promise<Digest[]> {
+    return (await leaseBlobs(this.content, this.owner, digests, keepMs)).missing;
   }
 
   /** Lets go of everything; `published` are the objects that became blobs. */

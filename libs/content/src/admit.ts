@@ -62,8 +62,8 @@ const keysOf = (objects: readonly StoredObject[]): string[] => objects.map(({ st
  * way than a fetch calls this in the same transaction.
  */
 export async function settleFetches(tx: Tx, digests: readonly Digest[]): Promise<{ duePulls: string[] }> {
-  await deleteFetches(tx, digests);
-  return await releaseWaiters(tx, digests);
+  // A pull waits for nothing that has no fetch.
+  return (await deleteFetches(tx, digests)) > 0 ? await releaseWaiters(tx, digests) : { duePulls: [] };
 }
 
 /** The second half of `settleFetches`, for a fetch whose row is gone already. */

@@ -25,6 +25,7 @@ export async function leaseOrQueue(
 /** Leases what is here, and returns what is not. */
 async function leaseSome<T extends { digest: Digest }>(tx: Tx, pullId: string, blobs: readonly T[]): Promise<T[]> {
   const digests = blobs.map(({ digest }) => digest);
-  const here = new Set(await leaseBlobs(tx, pullOwner(pullId), digests, pullLeaseMs));
+  const leased = await leaseBlobs(tx, pullOwner(pullId), digests, pullLeaseMs);
+  const here = new Set(leased.map(({ digest }) => digest));
   return blobs.filter(({ digest }) => !here.has(digest));
 }

@@ -1,16 +1,22 @@
-import { leaseBlobs as leaseRows, releaseLeases as releaseRows, renewLeases as renewRows } from '@entrepot/database';
+import {
+  type BlobRow,
+  leaseBlobs as leaseRows,
+  releaseLeases as releaseRows,
+  renewLeases as renewRows,
+} from '@entrepot/database';
 import type { Digest } from '@entrepot/oci';
 import type { ContentContext } from './context.js';
 
-/** Keeps blobs from being collected for so long. Returns those that are not here. */
+/** Keeps blobs from being collected for so long. Returns them, and which are not here. */
 export async function leaseBlobs(
   context: ContentContext,
   owner: string,
   digests: readonly Digest[],
   ttlMs: number,
-): Promise<Digest[]> {
-  const leased = new Set(await leaseRows(context.database.prisma, owner, digests, ttlMs));
-  return digests.filter((digest) => !leased.has(digest));
+): Promise<{ leased: BlobRow[]; missing: Digest[] }> {
+  const leased = await leaseRows(context.database.prisma, owner, digests, ttlMs);
+  const here = new Set(leased.map(({ digest }) => digest));
+  return { leased, missing: digests.filter((digest) => !here.has(digest)) };
 }
 
 /** Extends all leases of an owner, and says how many there are. */

@@ -5,6 +5,9 @@ import type { Digest } from '@entrepot/oci';
 import type { ContentContext } from './context.js';
 import { BlobGoneError, BlobMismatchError } from './errors.js';
 
+/** A blob to read; whoever has its row saves looking for it. */
+type ReadableBlob = Digest | BlobRow;
+
 /**
  * Opens a blob's bytes. A lease or a reference of the caller keeps them while they are read; without, they may end
  * early. The caller reads the stream to its end or destroys it.
@@ -13,11 +16,11 @@ import { BlobGoneError, BlobMismatchError } from './errors.js';
  */
 export async function openBlob(
   context: ContentContext,
-  digest: Digest,
+  blob: ReadableBlob,
   range?: ByteRange,
   signal?: AbortSignal,
 ): Promise<Readable> {
-  return await openRow(context, await getRow(context, digest), range, signal);
+  return await openRow(context, await getRow(context, blob), range, signal);
 }
 
 /**
@@ -44,17 +47,19 @@ export async function* blobPieces(
  *
  * @throws {BlobGoneError} no such blob here; @throws {BlobMismatchError} it is larger than `maxBytes`
  */
-export async function readBlob(context: ContentContext, digest: Digest, maxBytes: number): Promise<Buffer> {
-  const row = await getRow(context, digest);
+export async function readBlob(context: ContentContext, blob: ReadableBlob, maxBytes: number): Promise<Buffer> {
+  const row = await getRow(context, blob);
+  const { digest } = row;
   if (row.sizeBytes > maxBytes) throw new BlobMismatchError({ digest, sizeBytes: maxBytes }, row);
   const chunks: Buffer[] = [];
   for await (const chunk of await openRow(context, row)) chunks.push(chunk as Buffer);
   return Buffer.concat(chunks);
 }
 
-async function getRow(context: ContentContext, digest: Digest): Promise<BlobRow> {
-  const [row] = await findBlobs(context.database.prisma, [digest]);
-  if (row === undefined) throw new BlobGoneError(digest);
+async function getRow(context: ContentContext, blob: ReadableBlob): Promise<BlobRow> {
+  if (typeof blob !== 'string') return blob;
+  const [row] = await findBlobs(context.database.prisma, [blob]);
+  if (row === undefined) throw new BlobGoneError(blob);
   return row;
 }
 

@@ -152,9 +152,9 @@ export async function deleteOwnFetches(tx: Tx, keys: readonly FetchKey[]): Promi
   return rows.map(({ digest }) => digest);
 }
 
-/** Takes rows away whoever has them, because the blobs are here. An owner notices at its next report. */
-export async function deleteFetches(tx: Tx, digests: readonly Digest[]): Promise<void> {
-  await tx.$executeRaw`
+/** Takes rows away whoever has them, because the blobs are here; an owner notices at its next report. Returns how many. */
+export async function deleteFetches(tx: Tx, digests: readonly Digest[]): Promise<number> {
+  return await tx.$executeRaw`
     with locked as (
       select digest from blob_fetch where digest = any(${[...digests]}::text[]) order by digest for update)
     delete from blob_fetch f using locked where f.digest = locked.digest`;

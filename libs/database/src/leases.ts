@@ -1,22 +1,24 @@
 import type { Digest } from '@entrepot/oci';
+import type { BlobRow } from './blobs.js';
 import { afterMs } from './database-time.js';
 import type { Tx } from './transaction.js';
 
 /**
- * Keeps those of the blobs that are stored, and returns their digests. Waits for a collection that has begun, so what
- * is returned stays until the lease ends; a lease of the same owner is extended.
+ * Keeps those of the blobs that are stored, and returns them. Waits for a collection that has begun, so what is
+ * returned stays until the lease ends; a lease of the same owner is extended.
  */
-export async function leaseBlobs(tx: Tx, owner: string, digests: readonly Digest[], ttlMs: number): Promise<Digest[]> {
+export async function leaseBlobs(tx: Tx, owner: string, digests: readonly Digest[], ttlMs: number): Promise<BlobRow[]> {
   if (digests.length === 0) return [];
-  const rows = await tx.$queryRaw<{ digest: Digest }[]>`
+  return await tx.$queryRaw<BlobRow[]>`
     with held as (
-      select digest from blob where digest = any(${[...digests]}::text[]) order by digest for key share)
-    insert into blob_lease (blob_digest, owner, expires_at)
-      select digest, ${owner}, ${afterMs(ttlMs)} from held
-      on conflict (blob_digest, owner) do update
-        set expires_at = greatest(blob_lease.expires_at, excluded.expires_at)
-      returning blob_digest as digest`;
-  return rows.map((row) => row.digest);
+      select digest, size_bytes, storage_key from blob
+       where digest = any(${[...digests]}::text[]) order by digest for key share),
+    leased as (
+      insert into blob_lease (blob_digest, owner, expires_at)
+        select digest, ${owner}, ${afterMs(ttlMs)} from held
+        on conflict (blob_digest, owner) do update
+          set expires_at = greatest(blob_lease.expires_at, excluded.expires_at))
+    select digest, size_bytes::float8 as "sizeBytes", storage_key as "storageKey" from held`;
 }
 
 /** One lease on each blob for each owner; the caller holds the blobs. */

@@ -33,17 +33,17 @@ export async function putTags(tx: Tx, tags: readonly TagTarget[], pullId: string
       image_id: tag.imageId,
     })),
   );
-  await tx.$queryRaw`
-    select 1 from tag t join jsonb_to_recordset(${rows}::jsonb) as n (repository_id bigint, name text)
-        on n.repository_id = t.repository_id and n.name = t.name
-     order by t.repository_id, t.name for no key update of t`;
   return await tx.$queryRaw<MovedTag[]>`
     with wanted as (
       select * from jsonb_to_recordset(${rows}::jsonb)
         as n (repository_id bigint, repository_name text, name text, target_digest text, shown_digest text, image_id text)),
+    -- As they are once nobody else moves them, whatever they were when the statement began.
+    locked as (
+      select t.* from tag t join wanted n on n.repository_id = t.repository_id and n.name = t.name
+       order by t.repository_id, t.name for no key update of t),
     moves as (
       select n.*, t.target_digest as previous_target, t.image_id as previous_image
-        from wanted n left join tag t on t.repository_id = n.repository_id and t.name = n.name),
+        from wanted n left join locked t on t.repository_id = n.repository_id and t.name = n.name),
     put as (
       insert into tag (repository_id, name, target_digest, shown_digest, image_id)
         select repository_id, name, target_digest, shown_digest, image_id from moves order by repository_id, name

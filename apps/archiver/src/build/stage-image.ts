@@ -43,7 +43,7 @@ export async function readStageImage(
   const manifest = row && parseManifest(row.bytes, row.mediaType);
   if (manifest?.kind !== 'image') throw gone(found.imageId);
   const blobs = [found.imageId, ...manifest.layers.map((layer) => layer.digest)];
-  const missing = await leaseBlobs(content, lease.owner, blobs, lease.leaseMs);
+  const { missing } = await leaseBlobs(content, lease.owner, blobs, lease.leaseMs);
   if (missing.length > 0) throw gone(found.imageId);
   const config = parseImageConfig(await readBlob(content, found.imageId, maxImageConfigBytes));
   return {

@@ -1,5 +1,5 @@
 import { type ContentContext, openBlob, readBlob } from '@entrepot/content';
-import { readInlineContents } from '@entrepot/database';
+import { type BlobRow, readInlineContents } from '@entrepot/database';
 import {
   bytesOfText,
   type IndexEntry,
@@ -52,6 +52,7 @@ export class ContentReader {
   /** The layers that files are read from, by their place. */
   readonly #layers = new Map<number, StoredTar>();
   readonly #files = new TarFileReader();
+  readonly #blobs = new Map<Digest, BlobRow>();
   #kept: ReadonlyMap<string, Buffer> = new Map();
   #pack: { digest: Digest; bytes: Buffer } | null = null;
 
@@ -59,6 +60,11 @@ export class ContentReader {
     private readonly content: ContentContext,
     private readonly opened: OpenContainer,
   ) {}
+
+  /** Blobs of which some will be read. */
+  know(blobs: readonly BlobRow[]): void {
+    for (const blob of blobs) this.#blobs.set(blob.digest, blob);
+  }
 
   /** A content that will be asked for; nothing of it is kept. */
   announce(source: ContentSource): void {
@@ -112,11 +118,15 @@ export class ContentReader {
   }: Extract<ContentSource, { kind: 'blob' }>): AsyncGenerator<Buffer> {
     if (sizeBytes > maxShareBytes) {
       const range = { fromByte: offsetBytes, toByte: offsetBytes + sizeBytes };
-      return yield* (await openBlob(this.content, digest, range)) as AsyncIterable<Buffer>;
+      return yield* (await openBlob(this.content, this.#blob(digest), range)) as AsyncIterable<Buffer>;
     }
     if (this.#pack?.digest !== digest) {
-      this.#pack = { digest, bytes: await readBlob(this.content, digest, maxPackBytes) };
+      this.#pack = { digest, bytes: await readBlob(this.content, this.#blob(digest), maxPackBytes) };
     }
     yield this.#pack.bytes.subarray(offsetBytes, offsetBytes + sizeBytes);
+  }
+
+  #blob(digest: Digest): BlobRow | Digest {
+    return this.#blobs.get(digest) ?? digest;
   }
 }

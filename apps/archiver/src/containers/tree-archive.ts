@@ -125,7 +125,8 @@ async function* writeItems(
     const reason = `a layer of the container has its files in no order that can be followed, and more than ${maxSorted}`;
     throw new ContainerPathError(500, reason);
   }
-  await leaseBlobs(content, owner, digests, leaseMs);
+  const { leased } = await leaseBlobs(content, owner, digests, leaseMs);
+  reader.know(leased);
   const renewal = setInterval(() => void renewLeases(content, owner, leaseMs).catch(() => {}), leaseMs / 4);
   try {
     yield* writeLayer(withContents(isSorted ? items() : inReadableOrder([...items()]), reader));

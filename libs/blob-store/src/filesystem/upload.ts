@@ -130,9 +130,8 @@ class FilesystemUpload implements Upload {
     if (this.sizeBytes !== null && this.#acceptedBytes !== this.sizeBytes) throw this.#sizeMismatch();
     await this.file.handle.datasync();
     await moveIntoPlace(this.path, this.place);
-    await this.file.close();
     this.#phase = 'committed';
-    await removeIfEmpty(this.place.uploadFolder);
+    await Promise.all([this.file.close(), removeIfEmpty(this.place.uploadFolder)]);
   }
 
   #sizeMismatch(): BlobSizeMismatchError {
