@@ -162,7 +162,7 @@ async function writeRegistries(folder: string, registries: unknown): Promise<Rec
 
 function startService(app: string, number: number, folder: string, variables: Record<string, string>): ServiceProcess {
   const name = `${app}-${number}`;
-  const child = spawn(process.execPath, ['--enable-source-maps', join(root, 'apps', app, 'dist', 'main.js')], {
+  const child = spawn(process.execPath, [join(root, 'apps', app, 'dist', 'main.js')], {
     env: childEnvironment(variables),
     stdio: ['ignore', 'pipe', 'pipe'],
   });

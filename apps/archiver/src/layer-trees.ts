@@ -22,6 +22,13 @@ export interface TopLayer {
   entries(below: MergedTree): Iterable<IndexEntry>;
 }
 
+/** How a tree is wanted. */
+export interface TreeWish {
+  top?: TopLayer;
+  /** Whether files have the hashes of their contents, true when not given. */
+  hashes?: boolean;
+}
+
 /** How much memory trees may take. */
 export interface TreeLimits {
   /** Of one stack, all layers together. */
@@ -67,9 +74,9 @@ export class LayerTrees {
    */
   async open(
     layers: readonly Digest[],
-    { top, signal }: { top?: TopLayer; signal?: AbortSignal } = {},
+    { top, hashes = true, signal }: TreeWish & { signal?: AbortSignal } = {},
   ): Promise<LayerTree> {
-    const key = `${top?.name ?? ''} ${layers.join()}`;
+    const key = `${top?.name ?? ''} ${hashes} ${layers.join()}`;
     const known = this.#kept.get(key);
     if (known) {
       this.#kept.delete(key);
@@ -77,7 +84,7 @@ export class LayerTrees {
       return known.made;
     }
     await this.wait(layers, signal);
-    return (this.#kept.get(key) ?? this.#add(key, layers, top)).made;
+    return (this.#kept.get(key) ?? this.#add(key, layers, { top, hashes })).made;
   }
 
   /** Hands the entries of layers on, each layer as a list of its own. @throws as `open` */
@@ -120,18 +127,22 @@ export class LayerTrees {
     return states.filter(({ analysed }) => !analysed).map(({ digest }) => digest);
   }
 
-  #add(key: string, layers: readonly Digest[], top: TopLayer | undefined): KeptTree {
-    const kept: KeptTree = { made: this.#inTurn(() => this.#build(layers, top)), bytes: 0 };
+  #add(key: string, layers: readonly Digest[], wish: TreeWish): KeptTree {
+    const kept: KeptTree = { made: this.#inTurn(() => this.#build(layers, wish)), bytes: 0 };
     this.#kept.set(key, kept);
     kept.made.then(
-      ({ tree }) => this.#keep(kept, tree.usedBytes),
+      ({ tree }) => {
+        kept.bytes = tree.usedBytes;
+        this.#makeRoom(key);
+      },
       () => this.#kept.delete(key),
     );
     return kept;
   }
 
-  async #build(layers: readonly Digest[], top: TopLayer | undefined): Promise<LayerTree> {
-    const tree = new MergedTree({ maxBytes: this.limits.maxBytes });
+  async #build(layers: readonly Digest[], { top, hashes }: TreeWish): Promise<LayerTree> {
+    this.#makeRoom();
+    const tree = new MergedTree({ maxBytes: this.limits.maxBytes, hashes });
     const changes: LayerChanges[] = [];
     for (const layer of layers) changes.push(await tree.add(this.#indexOf(layer)));
     if (top) await tree.add(top.entries(tree));
@@ -159,12 +170,12 @@ export class LayerTrees {
     return done;
   }
 
-  /** The one used last stays, however large. */
-  #keep(kept: KeptTree, usedBytes: number): void {
-    kept.bytes = usedBytes;
+  /** The newest stays, however large, until another one is made. */
+  #makeRoom(newest?: string): void {
     let total = [...this.#kept.values()].reduce((sum, { bytes }) => sum + bytes, 0);
-    for (const [oldest, { bytes }] of [...this.#kept].slice(0, -1)) {
-      if (total <= this.limits.maxKeptBytes) break;
+    for (const [oldest, { bytes }] of this.#kept) {
+      if (total <= this.limits.maxKeptBytes) return;
+      if (oldest === newest || bytes === 0) continue;
       this.#kept.delete(oldest);
       total -= bytes;
     }

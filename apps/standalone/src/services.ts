@@ -13,10 +13,16 @@ export interface StackAddresses {
   archiverPorts: readonly number[];
 }
 
-/** The first pull of a process runs each function once or twice; compiled at once they take a third less. */
-const flags = ['--enable-source-maps', '--always-sparkplug'];
-/** What an archiver does makes many objects of which few stay: a small nursery, and a heap that grows by a third at once. */
-const archiverFlags = [...flags, '--max-semi-space-size=4', '--heap-growing-percent=30'];
+/**
+ * The first pull of a process runs each function once or twice; compiled at once they take a third less. Bytes on their
+ * way are objects of which few stay: a small nursery, and in an archiver, which has trees beside them, a heap that grows
+ * by a third at once.
+ */
+const flags: Readonly<Record<string, readonly string[]>> = {
+  catalog: ['--always-sparkplug'],
+  puller: ['--always-sparkplug', '--max-semi-space-size=8'],
+  archiver: ['--max-semi-space-size=4', '--heap-growing-percent=30'],
+};
 
 /** The processes of the embedded stack. The services do not know that they run in one. */
 export function listServices(config: Config, addresses: StackAddresses): ServiceSpec[] {
@@ -30,14 +36,17 @@ export function listServices(config: Config, addresses: StackAddresses): Service
     // Who talks to us from this machine alone could read what is on it anyway.
     ...(isLoopback(config.listen.host) && { ENTREPOT_LOAD_PRIVATE: '1' }),
     ENTREPOT_ARCHIVER_URLS: archiverUrls.join(','),
-    // glibc keeps what each of many threads has freed for that thread alone.
+    // glibc keeps what each of many threads has freed for that thread alone, and what is freed in general: the larger
+    // a buffer that was freed, the larger are those that it keeps from then on, unless it is told a size.
     MALLOC_ARENA_MAX: '2',
+    MALLOC_MMAP_THRESHOLD_: '131072',
+    MALLOC_TRIM_THRESHOLD_: '131072',
     // One health address cannot serve several processes.
     ENTREPOT_HEALTH_LISTEN: undefined,
   };
   const service = (app: string, number: number, variables: Record<string, string> = {}): ServiceSpec => ({
     name: `${app} ${number}`,
-    flags: app === 'archiver' ? archiverFlags : flags,
+    flags: flags[app] ?? [],
     script: mainOf(app),
     environment: childEnvironment({ ...shared, ...variables }),
   });

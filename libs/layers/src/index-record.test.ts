@@ -32,11 +32,19 @@ describe('an entry as bytes', () => {
     const entry = { ...plain, ...change };
     const writer = new RecordWriter();
     const slab = new ByteSlab();
-    for (const withPath of [true, false]) {
-      writeEntry(writer, entry, withPath);
+    for (const [withPath, withHash] of [
+      [true, true],
+      [false, true],
+      [false, false],
+    ] as const) {
+      writeEntry(writer, entry, { withPath, withHash });
       const address = slab.add(writer.take());
       const reader = () => new RecordReader(slab.blockOf(address), slab.offsetOf(address));
-      expect(readEntry(reader(), () => 'told')).toEqual({ ...entry, path: withPath ? entry.path : 'told' });
+      expect(readEntry(reader(), () => 'told')).toEqual({
+        ...entry,
+        path: withPath ? entry.path : 'told',
+        sha256: withHash ? entry.sha256 : null,
+      });
       expect(readType(reader())).toBe(entry.type);
     }
   });
@@ -46,7 +54,7 @@ describe('an entry as bytes', () => {
     const slab = new ByteSlab();
     const entries = [3, 3_000_000, 10, 1_048_576, 20].map((length) => ({ ...plain, linkTarget: 'y'.repeat(length) }));
     const addresses = entries.map((entry) => {
-      writeEntry(writer, entry, true);
+      writeEntry(writer, entry, { withPath: true, withHash: true });
       return slab.add(writer.take());
     });
     const read = addresses.map((at) => readEntry(new RecordReader(slab.blockOf(at), slab.offsetOf(at)), () => 'never'));

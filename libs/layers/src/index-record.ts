@@ -31,10 +31,15 @@ type Rest = Partial<Omit<IndexEntry, 'path' | 'type' | 'mtimeMs'>>;
 
 const wholes = ['mode', 'uid', 'gid', 'sizeBytes', 'offsetBytes'] as const;
 
-/** Writes an entry; its path only where `withPath`. */
-export function writeEntry(writer: RecordWriter, entry: IndexEntry, withPath: boolean): void {
-  const rest = restOf(entry);
-  const { type, sha256, mtimeMs, path } = entry;
+/** Writes an entry; its path and its hash only where they are wanted. */
+export function writeEntry(
+  writer: RecordWriter,
+  entry: IndexEntry,
+  { withPath, withHash }: { withPath: boolean; withHash: boolean },
+): void {
+  const sha256 = withHash ? entry.sha256 : null;
+  const rest = restOf(entry, sha256);
+  const { type, mtimeMs, path } = entry;
   const isHashed = sha256 !== null && sha256 !== emptyHash && rest?.sha256 === undefined;
   let head = codes.get(type) as number;
   if (isHashed) head |= hasHash;
@@ -79,8 +84,8 @@ export function readType(reader: RecordReader): IndexEntryType {
   return types[reader.byte() & typeMask] as IndexEntryType;
 }
 
-function restOf(entry: IndexEntry): Rest | undefined {
-  const { linkTarget, device, xattrs, storedBytes, sizeBytes, sparse, sha256 } = entry;
+function restOf(entry: IndexEntry, sha256: string | null): Rest | undefined {
+  const { linkTarget, device, xattrs, storedBytes, sizeBytes, sparse } = entry;
   let rest: Rest | undefined;
   if (linkTarget !== null) rest = { ...rest, linkTarget };
   if (device !== null) rest = { ...rest, device };

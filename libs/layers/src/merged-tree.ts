@@ -4,14 +4,12 @@
  * lower layer, or below its symlink, makes that a directory; below a symlink of its own layer it goes where that leads.
  * A hard link stands for the file that its target is at that moment, in its own layer or in a lower one.
  */
-import { ByteSlab } from './byte-slab.js';
 import { LayerTooLargeError, SymlinkLoopError } from './errors.js';
+import { FileTable } from './file-table.js';
 import type { IndexEntry } from './index-entry.js';
-import { readEntry, readType, writeEntry } from './index-record.js';
 import { type LayerChanges, noChanges } from './layer-changes.js';
 import { NameTable, nothing, root } from './name-table.js';
 import { NumberColumn } from './number-column.js';
-import { RecordReader, RecordWriter } from './record-bytes.js';
 import { joinPath as join, pathParts as parts, resolvePath } from './resolve-path.js';
 
 /** One name of the tree. */
@@ -32,40 +30,37 @@ export interface TreeEntry {
 /** Entries of one layer, from an index or from rows. */
 export type LayerEntries = AsyncIterable<IndexEntry> | Iterable<IndexEntry>;
 
-/** What is kept of each file beside its record. */
-const inodeBytes = 20;
+/** What is kept of each name beside those of `NameTable`. */
+const placeBytes = 8;
+
+/** How a tree is made. */
+export interface TreeOptions {
+  /** What takes more memory is refused. */
+  maxBytes?: number;
+  /** Whether entries have the hashes of their contents, true when not given. */
+  hashes?: boolean;
+}
 
 /**
- * The merged view of layers; some 150 bytes for each entry. Names and files are numbers: those of names as `NameTable`
- * gives them, those of files from 1.
+ * The merged view of layers; some 100 bytes for each entry, and 32 for a hash. Names and files are numbers, as
+ * `NameTable` and `FileTable` give them.
  */
 export class MergedTree {
   readonly #names = new NameTable();
-  /** By name: its file, whether that is a directory, and the layer that set the name last, from 1. */
-  readonly #inodeOf = new NumberColumn();
-  readonly #isDirectory = new NumberColumn();
-  readonly #setBy = new NumberColumn();
-  /** By file: its record, its layer from 1 (0 where none describes it), and the name it had at first. */
-  readonly #records = new ByteSlab();
-  readonly #writer = new RecordWriter();
-  readonly #recordAt = new NumberColumn();
-  readonly #layerOf = new NumberColumn();
-  readonly #homeOf = new NumberColumn();
-  readonly #isShared = new NumberColumn();
-  #inodes = 0;
+  readonly #files: FileTable;
+  /** By name: its file, and twice the layer that set the name last, one more where it is a directory. */
+  readonly #fileOf = new NumberColumn();
+  readonly #place = new NumberColumn();
   /** The layer that is applied, from 1. */
   #layer = 0;
   #isFollowed = false;
-  readonly #implied: number;
   #changes: LayerChanges = noChanges();
   readonly #maxBytes: number;
 
-  /** With `maxBytes`, what takes more memory is refused. */
-  constructor({ maxBytes = Number.POSITIVE_INFINITY } = {}) {
+  constructor({ maxBytes = Number.POSITIVE_INFINITY, hashes = true }: TreeOptions = {}) {
     this.#maxBytes = maxBytes;
-    writeEntry(this.#writer, impliedDirectory, false);
-    this.#implied = this.#records.add(this.#writer.take());
-    this.#isDirectory.set(root, 1);
+    this.#files = new FileTable({ hashes });
+    this.#set(root, { isDirectory: true });
     this.#imply(root);
   }
 
@@ -83,7 +78,7 @@ export class MergedTree {
 
   /** About how much memory it takes. */
   get usedBytes(): number {
-    return this.#names.usedBytes + this.#records.usedBytes + this.#inodes * inodeBytes;
+    return this.#names.usedBytes + this.#names.count * placeBytes + this.#files.usedBytes;
   }
 
   /**
@@ -120,7 +115,7 @@ export class MergedTree {
   resolve(path: string, options: { keepLast?: boolean } = {}): string {
     const symlinkAt = (at: string): string | null => {
       const node = this.#names.at(at);
-      return node !== nothing && this.#typeOf(node) === 'symlink' ? (this.#recordOf(node).linkTarget ?? '') : null;
+      return node !== nothing && this.#typeOf(node) === 'symlink' ? (this.#readNode(node).linkTarget ?? '') : null;
     };
     return resolvePath(symlinkAt, path, options);
   }
@@ -128,7 +123,7 @@ export class MergedTree {
   /** What is in a directory, by name; null when there is no such directory. */
   list(dir: string): TreeEntry[] | null {
     const node = this.#names.at(dir);
-    if (node === nothing || !this.#isDirectory.get(node)) return null;
+    if (node === nothing || !this.#isDirectory(node)) return null;
     return this.#sorted(node).map(([name, child]) => this.#entryOf(join(dir, name), child));
   }
 
@@ -160,15 +155,15 @@ export class MergedTree {
         this.#hideBelow(this.#directoryAt(parts(entry.path)));
         break;
       case 'link':
-        this.#place(entry, this.#linked(entry));
+        this.#put(entry, this.#linked(entry));
         break;
       default:
-        this.#place(entry, null);
+        this.#put(entry, null);
     }
   }
 
   /** Without a file that is there already, `shared`, the entry is one of its own. */
-  #place(entry: IndexEntry, shared: number | null): void {
+  #put(entry: IndexEntry, shared: number | null): void {
     const isDirectory = entry.type === 'directory';
     this.#isFollowed = false;
     if (entry.path === '') {
@@ -177,42 +172,42 @@ export class MergedTree {
     }
     const { dir, name } = this.#placeOf(entry.path);
     const before = this.#names.find(dir, name);
-    const wasDirectory = before !== 0 && this.#isDirectory.get(before) === 1;
+    const wasDirectory = before !== 0 && this.#isDirectory(before);
     if (isDirectory && wasDirectory) {
       this.#describe(before, entry);
       return;
     }
     if (before === 0) this.#changes.added += 1;
-    else if (this.#setBy.get(before) < this.#layer) this.#count(before, 'changed');
-    if (shared === null || this.#layerOf.get(shared) === this.#layer) this.#changes.addedBytes += entry.sizeBytes;
+    else if (this.#setBy(before) < this.#layer) this.#count(before, 'changed');
+    if (shared === null || this.#files.layerOf(shared) === this.#layer) this.#changes.addedBytes += entry.sizeBytes;
     if (wasDirectory) this.#forgetBelow(before);
     if (before !== 0) this.#names.remove(before);
     const node = this.#make(dir, name, isDirectory);
     if (shared === null) {
       this.#record(node, entry);
     } else {
-      this.#inodeOf.set(node, shared);
-      this.#isShared.set(shared, 1);
+      this.#fileOf.set(node, shared);
+      this.#files.share(shared);
     }
   }
 
   /** A directory that was there gets this layer's attributes and keeps its content. */
   #describe(node: number, entry: IndexEntry): void {
-    if (this.#setBy.get(node) < this.#layer && !sameAttributes(this.#recordOf(node), entry)) this.#changes.changed += 1;
+    if (this.#setBy(node) < this.#layer && !sameAttributes(this.#readNode(node), entry)) this.#changes.changed += 1;
     this.#record(node, entry);
-    this.#setBy.set(node, this.#layer);
+    this.#set(node, { isDirectory: true });
   }
 
   #whiteOut(path: string): void {
     // Of nothing it says nothing: no directory comes into being by it.
     const node = this.#names.at(path);
     if (node === nothing || node === root) return;
-    if (this.#isDirectory.get(node)) this.#hideBelow(node);
-    if (this.#setBy.get(node) === this.#layer) return;
+    if (this.#isDirectory(node)) this.#hideBelow(node);
+    if (this.#setBy(node) === this.#layer) return;
     this.#count(node, 'deleted');
     if (this.#names.hasChildren(node)) {
       this.#imply(node);
-      this.#setBy.set(node, this.#layer);
+      this.#set(node, { isDirectory: true });
     } else {
       this.#names.remove(node);
     }
@@ -221,9 +216,9 @@ export class MergedTree {
   /** Takes away what lower layers have below a directory, and keeps what this one put there. */
   #hideBelow(dir: number): void {
     for (const node of this.#postOrder(dir)) {
-      if (this.#setBy.get(node) === this.#layer) continue;
+      if (this.#setBy(node) === this.#layer) continue;
       if (this.#names.hasChildren(node)) {
-        this.#setBy.set(node, this.#layer);
+        this.#set(node, { isDirectory: true });
         continue;
       }
       this.#count(node, 'deleted');
@@ -232,11 +227,11 @@ export class MergedTree {
   }
 
   #forgetBelow(dir: number): void {
-    for (const node of this.#postOrder(dir)) if (this.#setBy.get(node) < this.#layer) this.#count(node, 'deleted');
+    for (const node of this.#postOrder(dir)) if (this.#setBy(node) < this.#layer) this.#count(node, 'deleted');
   }
 
   #count(node: number, what: 'changed' | 'deleted'): void {
-    const { sizeBytes } = this.#recordOf(node);
+    const { sizeBytes } = this.#readNode(node);
     this.#changes[what] += 1;
     if (what === 'changed') this.#changes.changedBytes += sizeBytes;
     else this.#changes.deletedBytes += sizeBytes;
@@ -246,7 +241,7 @@ export class MergedTree {
   #linked({ linkTarget }: IndexEntry): number | null {
     try {
       const target = this.#names.at(this.resolve(linkTarget ?? '', { keepLast: true }));
-      return target === nothing || this.#isDirectory.get(target) ? null : this.#inodeOf.get(target);
+      return target === nothing || this.#isDirectory(target) ? null : this.#fileOf.get(target);
     } catch (error) {
       if (error instanceof SymlinkLoopError) return null;
       throw error;
@@ -264,13 +259,13 @@ export class MergedTree {
     let node = root;
     for (const [index, name] of path.entries()) {
       const child = this.#names.find(node, name);
-      if (child !== 0 && this.#isDirectory.get(child)) {
+      if (child !== 0 && this.#isDirectory(child)) {
         node = child;
-      } else if (child !== 0 && this.#typeOf(child) === 'symlink' && this.#setBy.get(child) === this.#layer) {
+      } else if (child !== 0 && this.#typeOf(child) === 'symlink' && this.#setBy(child) === this.#layer) {
         return this.#followed(path.slice(0, index + 1).join('/'), path.slice(index + 1));
       } else {
         if (child === 0) this.#changes.added += 1;
-        else if (this.#setBy.get(child) < this.#layer) this.#count(child, 'changed');
+        else if (this.#setBy(child) < this.#layer) this.#count(child, 'changed');
         node = this.#makeImplied(node, name, child);
       }
     }
@@ -300,56 +295,54 @@ export class MergedTree {
 
   #make(dir: number, name: string, isDirectory: boolean): number {
     const node = this.#names.add(dir, name);
-    this.#isDirectory.set(node, isDirectory ? 1 : 0);
-    this.#setBy.set(node, this.#layer);
+    this.#set(node, { isDirectory });
     return node;
+  }
+
+  /** The layer that is applied sets a name. */
+  #set(node: number, { isDirectory }: { isDirectory: boolean }): void {
+    this.#place.set(node, this.#layer * 2 + (isDirectory ? 1 : 0));
+  }
+
+  #setBy(node: number): number {
+    return this.#place.get(node) >>> 1;
+  }
+
+  #isDirectory(node: number): boolean {
+    return (this.#place.get(node) & 1) === 1;
   }
 
   /** A name becomes that of a file of its own. */
   #record(node: number, entry: IndexEntry): void {
-    writeEntry(this.#writer, entry, this.#isFollowed);
-    this.#newInode(node, this.#records.add(this.#writer.take()), this.#layer);
+    const keepPath = this.#isFollowed;
+    this.#fileOf.set(node, this.#files.add(entry, { layer: this.#layer, home: node, keepPath }));
   }
 
   /** A name becomes a directory that a layer uses without describing it. */
   #imply(node: number): void {
-    this.#newInode(node, this.#implied, 0);
-  }
-
-  #newInode(node: number, record: number, layer: number): void {
-    this.#inodes += 1;
-    this.#recordAt.set(this.#inodes, record);
-    this.#layerOf.set(this.#inodes, layer);
-    this.#homeOf.set(this.#inodes, node);
-    this.#inodeOf.set(node, this.#inodes);
+    this.#fileOf.set(node, this.#files.addImplied(node));
   }
 
   #entryOf(path: string, node: number): TreeEntry {
-    const inode = this.#inodeOf.get(node);
-    const home = this.#homeOf.get(inode);
-    const entry = this.#recordOf(node, () => (home === node ? path : this.#names.pathOf(home)));
+    const file = this.#fileOf.get(node);
+    const home = this.#files.homeOf(file);
     return {
       path,
       name: path.slice(path.lastIndexOf('/') + 1),
-      entry,
-      layer: this.#layerOf.get(inode) - 1,
-      inode,
-      isShared: this.#isShared.get(inode) === 1,
+      entry: this.#files.entryOf(file, () => (home === node ? path : this.#names.pathOf(home))),
+      layer: this.#files.layerOf(file) - 1,
+      inode: file,
+      isShared: this.#files.isShared(file),
     };
   }
 
-  /** What a name's file is; without its path where nobody tells it, since that takes long to put together. */
-  #recordOf(node: number, pathOf = (): string => ''): IndexEntry {
-    return readEntry(this.#readerOf(node), pathOf);
+  /** What a name is, without its path, since that takes long to put together. */
+  #readNode(node: number): IndexEntry {
+    return this.#files.entryOf(this.#fileOf.get(node));
   }
 
   #typeOf(node: number): IndexEntry['type'] {
-    return readType(this.#readerOf(node));
-  }
-
-  #readerOf(node: number): RecordReader {
-    const address = this.#recordAt.get(this.#inodeOf.get(node));
-    return new RecordReader(this.#records.blockOf(address), this.#records.offsetOf(address));
+    return this.#files.typeOf(this.#fileOf.get(node));
   }
 
   #sorted(dir: number): [string, number][] {
@@ -373,12 +366,6 @@ export class MergedTree {
     }
   }
 }
-
-/** A directory that a layer uses without describing it; its path is where it is. */
-const impliedDirectory: IndexEntry = {
-  ...{ path: '', type: 'directory', mode: 0o755, uid: 0, gid: 0, sizeBytes: 0, mtimeMs: 0 },
-  ...{ linkTarget: null, device: null, xattrs: {}, offsetBytes: 0, storedBytes: 0, sha256: null, sparse: null },
-};
 
 function sameAttributes(a: IndexEntry, b: IndexEntry): boolean {
   const xattrs = JSON.stringify(a.xattrs) === JSON.stringify(b.xattrs);

@@ -1,6 +1,6 @@
 /**
  * The names of a tree without an object for each: every name is a number, its relatives are numbers in columns, its
- * text is bytes in a slab. Some 45 bytes a name beside its text. A number is never given twice, so what is kept under
+ * text is bytes in a slab. Some 32 bytes a name beside its text. A number is never given twice, so what is kept under
  * one stays true after the name was removed.
  */
 import { randomInt } from 'node:crypto';
@@ -13,7 +13,7 @@ export const root = 0;
 /** The number of a path that leads to no name. */
 export const nothing = -1;
 
-const nameBytes = 45;
+const nameBytes = 32;
 const firstBuckets = 256;
 
 export class NameTable {

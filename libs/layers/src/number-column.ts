@@ -1,21 +1,37 @@
-const firstLength = 256;
+const blockLength = 2 ** 14;
+const firstLength = 2 ** 8;
 
-/** Whole numbers from 0 to 2³² - 1 by their index, 0 where none was set. */
+/** Whole numbers from 0 to 2³² - 1 by their index, 0 where none was set. In blocks, so that nothing is copied to grow. */
 export class NumberColumn {
-  #values = new Uint32Array(firstLength);
+  readonly #blocks: Uint32Array[] = [new Uint32Array(firstLength)];
 
   get(index: number): number {
-    return this.#values[index] ?? 0;
+    return this.#blocks[index >>> 14]?.[index & (blockLength - 1)] ?? 0;
   }
 
   set(index: number, value: number): void {
-    if (index >= this.#values.length) this.#grow(index);
-    this.#values[index] = value;
+    const at = index & (blockLength - 1);
+    const block = this.#blocks[index >>> 14];
+    if (block !== undefined && at < block.length) block[at] = value;
+    else this.#grow(index)[at] = value;
   }
 
-  #grow(index: number): void {
-    const larger = new Uint32Array(Math.max(index + 1, Math.ceil(this.#values.length * 1.5)));
-    larger.set(this.#values);
-    this.#values = larger;
+  /** Most trees are small: only the first block grows. */
+  #grow(index: number): Uint32Array {
+    const [first] = this.#blocks as [Uint32Array];
+    if (index < blockLength) {
+      const larger = new Uint32Array(Math.min(blockLength, Math.max(index + 1, first.length * 4)));
+      larger.set(first);
+      this.#blocks[0] = larger;
+      return larger;
+    }
+    if (first.length < blockLength) {
+      const whole = new Uint32Array(blockLength);
+      whole.set(first);
+      this.#blocks[0] = whole;
+    }
+    const place = index >>> 14;
+    while (this.#blocks.length <= place) this.#blocks.push(new Uint32Array(blockLength));
+    return this.#blocks[place] as Uint32Array;
   }
 }

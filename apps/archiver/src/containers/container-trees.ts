@@ -114,7 +114,7 @@ export class ContainerTrees {
   async #below(id: string): Promise<Below> {
     const layers = await listContainerLayers(this.content.database.prisma, id);
     const digests = layers.map(({ digest }) => digest);
-    return { layers, below: (await this.trees.open(digests, { top: initLayer })).tree };
+    return { layers, below: (await this.trees.open(digests, { top: initLayer, hashes: false })).tree };
   }
 
   /** Makes the working directory, as a daemon does when it creates a container. */
