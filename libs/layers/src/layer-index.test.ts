@@ -4,9 +4,9 @@ import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
 import type { IndexEntry } from './index-entry.js';
 import { LayerIndexWriter, readLayerIndex } from './layer-index.js';
-import { readTarFile, readTarFiles } from './read-tar-files.js';
 import { streamedTar } from './stored-tar.js';
 import { summarizeLayer } from './summarize-layer.js';
+import { readTarFile, TarFileReader } from './tar-file-reader.js';
 import { tarEnd, tarPadding, type WritableEntry, writeTarHeader } from './tar-writer.js';
 
 const plain: WritableEntry = {
@@ -105,11 +105,17 @@ describe('the index of a layer', () => {
     const { entries } = await indexOf(layer);
     const two = entries.find(({ path }) => path === 'two') as IndexEntry;
     expect(await buffer(readTarFile(stored(layer), two))).toEqual(files[1]?.body);
+    const reader = new TarFileReader();
+    const all = stored(layer);
+    for (const entry of entries) reader.announce({ tar: all, entry });
     const read: string[] = [];
-    for await (const [{ path }, content] of readTarFiles(stored(layer), [...entries].reverse())) {
-      if (path !== 'two') read.push(`${path} ${(await buffer(content)).length}`);
+    // The last one is behind the others by then, and looked for anew.
+    for (const name of ['one', 'three', 'two']) {
+      const entry = entries.find(({ path }) => path === name) as IndexEntry;
+      read.push(`${name} ${(await buffer(reader.read({ tar: all, entry }))).length}`);
     }
-    expect(read).toEqual(['one 150000', 'three 250000']);
+    await reader.close();
+    expect(read).toEqual(['one 150000', 'three 250000', 'two 150000']);
   });
 
   it('reads no more of a layer than up to the file', async () => {

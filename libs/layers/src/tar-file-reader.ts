@@ -1,6 +1,6 @@
 import type { IndexEntry } from './index-entry.js';
-import { readTarFile, TarPass } from './read-tar-files.js';
 import type { StoredTar } from './stored-tar.js';
+import { TarPass } from './tar-pass.js';
 
 /** A file in a stored tar. */
 export interface TarFile {
@@ -22,6 +22,7 @@ export class TarFileReader {
     this.#passes.set(tar, pass);
   }
 
+  /** @throws what `TarPass.take` throws */
   async *read({ tar, entry }: TarFile): AsyncGenerator<Buffer> {
     const pass = this.#passes.get(tar);
     yield* pass?.isAhead(entry) ? await pass.take(entry) : readTarFile(tar, entry);
@@ -29,5 +30,16 @@ export class TarFileReader {
 
   async close(): Promise<void> {
     await Promise.all([...this.#passes.values()].map((pass) => pass.close()));
+  }
+}
+
+/** The content of one file; reads no more of the tar than it must. @throws what `TarPass.take` throws */
+export async function* readTarFile(tar: StoredTar, entry: IndexEntry): AsyncGenerator<Buffer> {
+  const pass = new TarPass(tar);
+  pass.announce(entry);
+  try {
+    yield* await pass.take(entry);
+  } finally {
+    await pass.close();
   }
 }

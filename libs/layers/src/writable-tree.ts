@@ -118,6 +118,10 @@ export class WritableTree {
   *walk(from = ''): Generator<MergedFile> {
     const open = [from];
     for (let path = open.pop(); path !== undefined; path = open.pop()) {
+      if (this.#names.at(path) === nothing) {
+        yield* this.#walkBelow(path);
+        continue;
+      }
       const file = this.find(path);
       if (file === null) continue;
       yield file;
@@ -341,6 +345,12 @@ export class WritableTree {
       children.sort(([a], [b]) => (a < b ? 1 : -1));
       for (const [name, child] of children) open.push([joinPath(path, name), child]);
     }
+  }
+
+  /** What the layers below show where this one has nothing. */
+  *#walkBelow(path: string): Generator<MergedFile> {
+    if (this.#hides(path)) return;
+    for (const below of this.#below.walk(path)) yield mergedBelow(below);
   }
 
   /** The names that a directory has or may have, in their order: whiteouts are among them. */

@@ -13,10 +13,9 @@ import {
   readInlineContents,
   type Tx,
 } from '@entrepot/database';
-import { bytesOfText, MergedTree, pathParts, WritableTree, type WrittenEntry } from '@entrepot/layers';
+import { bytesOfText, MergedTree, Pause, pathParts, WritableTree, type WrittenEntry } from '@entrepot/layers';
 import type { Descriptor } from '@entrepot/oci';
 import type { LayerTrees } from '../layer-trees.js';
-import { Pause } from '../pause.js';
 import { entryOfRow, rowOfEntry } from './entry-rows.js';
 import { ContainerPathError } from './errors.js';
 import { initLayer } from './init-layer.js';

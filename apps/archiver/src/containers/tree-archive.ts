@@ -1,12 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { type ContentContext, leaseBlobs, releaseLeases, renewLeases } from '@entrepot/content';
-import { type LayerItem, type MergedFile, opaqueItem, whiteoutItem, writeLayer } from '@entrepot/layers';
+import {
+  contentTurn,
+  inReadingOrder,
+  type LayerItem,
+  type MergedFile,
+  opaqueItem,
+  Pause,
+  type Turn,
+  whiteoutItem,
+  writeLayer,
+} from '@entrepot/layers';
 import type { Digest } from '@entrepot/oci';
-import { Pause } from '../pause.js';
 import type { OpenContainer } from './container-trees.js';
 import { ContentReader, type ContentSource, sourceOf } from './content-reader.js';
-import { ContainerPathError } from './errors.js';
 
 /** An entry of a tar to write, and where its bytes come from. */
 interface ArchiveItem extends Omit<LayerItem, 'content'> {
@@ -19,8 +27,6 @@ type ArchiveItems = () => Iterable<ArchiveItem>;
 const leaseMs = 5 * 60_000;
 /** So many entries are looked at together, for what small contents they have. */
 const itemsAtOnce = 200;
-/** So many files of layers are put into another order at most. */
-const maxSorted = 300_000;
 
 /**
  * Files of a container as a tar, under the names that `nameOf` gives them; several names of one file are hard links.
@@ -120,16 +126,13 @@ async function* writeItems(
   owner: string,
 ): AsyncGenerator<Buffer> {
   const reader = new ContentReader(content, opened);
-  const { digests, isSorted, inLayers } = await announceAll(opened, items, reader);
-  if (!isSorted && inLayers > maxSorted) {
-    const reason = `a layer of the container has its files in no order that can be followed, and more than ${maxSorted}`;
-    throw new ContainerPathError(500, reason);
-  }
+  const { digests, isSorted } = await announceAll(opened, items, reader);
   const { leased } = await leaseBlobs(content, owner, digests, leaseMs);
   reader.know(leased);
   const renewal = setInterval(() => void renewLeases(content, owner, leaseMs).catch(() => {}), leaseMs / 4);
   try {
-    yield* writeLayer(withContents(isSorted ? items() : inReadableOrder([...items()]), reader));
+    // Layers are mostly sorted as a walk is.
+    yield* writeLayer(withContents(isSorted ? items() : inReadingOrder(items, turnOf), reader));
   } finally {
     clearInterval(renewal);
     await reader.close();
@@ -141,30 +144,31 @@ async function announceAll(
   { layers }: OpenContainer,
   items: ArchiveItems,
   reader: ContentReader,
-): Promise<{ digests: Digest[]; isSorted: boolean; inLayers: number }> {
+): Promise<{ digests: Digest[]; isSorted: boolean }> {
   const digests = new Set<Digest>();
   const reached = new Map<number, number>();
   const pause = new Pause();
   let isSorted = true;
-  let inLayers = 0;
   for (const { source } of items()) {
     if (pause.isDue) await pause.take();
     if (source === null) continue;
     reader.announce(source);
     if (source.kind === 'blob') digests.add(source.digest);
     if (source.kind !== 'layer') continue;
-    inLayers += 1;
     const layer = layers[source.layer];
     if (layer !== undefined) digests.add(layer.digest);
     if (source.entry.offsetBytes <= (reached.get(source.layer) ?? -1)) isSorted = false;
     reached.set(source.layer, source.entry.offsetBytes);
   }
-  return { digests: [...digests], isSorted, inLayers };
+  return { digests: [...digests], isSorted };
 }
 
-async function* withContents(items: Iterable<ArchiveItem>, reader: ContentReader): AsyncGenerator<LayerItem> {
+async function* withContents(
+  items: Iterable<ArchiveItem> | AsyncIterable<ArchiveItem>,
+  reader: ContentReader,
+): AsyncGenerator<LayerItem> {
   const pause = new Pause();
-  for (const some of inGroups(items)) {
+  for await (const some of inGroups(items)) {
     if (pause.isDue) await pause.take();
     await reader.prepare(some.flatMap(({ source }) => source ?? []));
     for (const { source, ...item } of some) {
@@ -173,9 +177,9 @@ async function* withContents(items: Iterable<ArchiveItem>, reader: ContentReader
   }
 }
 
-function* inGroups(items: Iterable<ArchiveItem>): Generator<ArchiveItem[]> {
+async function* inGroups(items: Iterable<ArchiveItem> | AsyncIterable<ArchiveItem>): AsyncGenerator<ArchiveItem[]> {
   let group: ArchiveItem[] = [];
-  for (const item of items) {
+  for await (const item of items) {
     group.push(item);
     if (group.length < itemsAtOnce) continue;
     yield group;
@@ -184,16 +188,7 @@ function* inGroups(items: Iterable<ArchiveItem>): Generator<ArchiveItem[]> {
   if (group.length > 0) yield group;
 }
 
-/**
- * Layers are mostly sorted as a walk is; where one is not, files come layer by layer instead, after the directories and
- * before the hard links to them.
- */
-function inReadableOrder(items: readonly ArchiveItem[]): readonly ArchiveItem[] {
-  const inLayers = items.filter(({ source }) => source?.kind === 'layer');
-  const place = ({ source }: ArchiveItem): [number, number] =>
-    source?.kind === 'layer' ? [source.layer, source.entry.offsetBytes] : [0, 0];
-  inLayers.sort((a, b) => place(a)[0] - place(b)[0] || place(a)[1] - place(b)[1]);
-  const links = items.filter(({ type }) => type === 'link');
-  const others = items.filter(({ source, type }) => source?.kind !== 'layer' && type !== 'link');
-  return [...others, ...inLayers, ...links];
+function turnOf({ type, source }: ArchiveItem): Turn {
+  if (source?.kind === 'layer') return contentTurn(source.layer, source.entry.offsetBytes);
+  return type === 'link' ? 'last' : 'first';
 }

@@ -8,11 +8,11 @@ import {
   lastPart,
   type MergedFile,
   type NewFile,
+  Pause,
   parentPath,
   parseWhiteout,
   type WritableTree,
 } from '@entrepot/layers';
-import { Pause } from '../pause.js';
 import { ContainerPathError } from './errors.js';
 import { makeDirectories } from './make-directories.js';
 import type { StagedEntry } from './stage-archive.js';

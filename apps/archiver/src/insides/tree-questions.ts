@@ -82,8 +82,8 @@ export async function packPath(
   const { tree } = await trees.open(layers, { signal });
   const found = findEntry(tree, path, { keepLast: true });
   const cut = found.path.length - found.name.length;
-  const tar = packTree(tree.walk(found.path), {
-    layerAt: async (layer) => layerTar(trees.content, layers[layer] as Digest),
+  const tar = packTree(() => tree.walk(found.path), {
+    layerAt: (layer) => layerTar(trees.content, layers[layer] as Digest),
     nameOf: (entryPath) => (entryPath === '' ? '.' : entryPath.slice(cut)),
   });
   return { entry: answerOf(found), content: Readable.from(tar, { objectMode: false }) };

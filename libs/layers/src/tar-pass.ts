@@ -7,33 +7,7 @@ import type { StoredTar } from './stored-tar.js';
 /** Up to so many bytes are read in vain rather than beginning elsewhere. */
 const maxGapBytes = 4 * 1024 * 1024;
 
-/**
- * The content of files of one stored tar, in the order of the tar, in one pass that leaves out what it can and ends with
- * the last of them. A content may be left unread.
- *
- * @throws {InvalidTarError} the tar ends before a file does: index and tar do not belong together
- * @throws {CorruptStreamError} it does not unpack
- */
-export async function* readTarFiles(
-  tar: StoredTar,
-  files: Iterable<IndexEntry>,
-): AsyncGenerator<[IndexEntry, AsyncIterable<Buffer>]> {
-  const inOrder = [...files].sort((a, b) => a.offsetBytes - b.offsetBytes);
-  const pass = new TarPass(tar);
-  for (const entry of inOrder) pass.announce(entry);
-  try {
-    for (const entry of inOrder) yield [entry, await pass.take(entry)];
-  } finally {
-    await pass.close();
-  }
-}
-
-/** The content of one file; reads no more of the tar than it must. */
-export async function* readTarFile(tar: StoredTar, file: IndexEntry): AsyncGenerator<Buffer> {
-  for await (const [, content] of readTarFiles(tar, [file])) yield* content;
-}
-
-/** One way through a stored tar, from file to file. */
+/** One way through a stored tar, from file to file; it leaves out what it can, and ends with the last of them. */
 export class TarPass {
   #place: Place | null = null;
   #takenAt = -1;
@@ -51,7 +25,12 @@ export class TarPass {
     return offsetBytes > this.#takenAt && offsetBytes + storedBytes <= this.#endBytes;
   }
 
-  /** The content of a file that is ahead; what was left of the one before is passed over. @throws as `readTarFiles` */
+  /**
+   * The content of a file that is ahead; what was left of the one before is passed over.
+   *
+   * @throws {InvalidTarError} the tar ends before the file does: index and tar do not belong together
+   * @throws {CorruptStreamError} it does not unpack
+   */
   async take(entry: IndexEntry): Promise<AsyncIterable<Buffer>> {
     this.#takenAt = entry.offsetBytes;
     const place = await goTo(this.tar, this.#place, entry.offsetBytes, this.#endBytes);
