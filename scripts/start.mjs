@@ -2,4 +2,4 @@
 import { handOver, prepareWorkspace } from './workspace.mjs';
 
 prepareWorkspace();
-handOver(process.execPath, ['--enable-source-maps', 'apps/standalone/dist/main.js']);
+handOver(process.execPath, ['apps/standalone/dist/main.js']);

@@ -1,7 +1,7 @@
 import { type ContentContext, openLayerIndex } from '@entrepot/content';
 import { layerAnalysedTopic, wantLayers } from '@entrepot/database';
 import { analyseLayerNow, type JobQueue } from '@entrepot/jobs';
-import { EntryBudget, type IndexEntry, type LayerChanges, MergedTree, readLayerIndex } from '@entrepot/layers';
+import { type IndexEntry, type LayerChanges, MergedTree, readLayerIndex } from '@entrepot/layers';
 import type { Digest } from '@entrepot/oci';
 
 /** What trees are made of. */
@@ -33,8 +33,6 @@ export interface TreeWish {
 export interface TreeLimits {
   /** Of one stack, all layers together. */
   maxBytes: number;
-  /** Of the entries of one stack, where `read` hands them on as objects. */
-  maxReadBytes: number;
   /** Of all trees that are kept for later. */
   maxKeptBytes: number;
 }
@@ -45,8 +43,8 @@ interface KeptTree {
 }
 
 const recheckMs = 1_000;
-/** Some million entries, 400 000, and 300 000. */
-const defaultLimits: TreeLimits = { maxBytes: 150e6, maxReadBytes: 200e6, maxKeptBytes: 50e6 };
+/** Some million entries, and 300 000. */
+const defaultLimits: TreeLimits = { maxBytes: 150e6, maxKeptBytes: 50e6 };
 
 /**
  * Trees over stored layers, those used last kept: layers never change, so neither do these. Indexes are read one stack
@@ -87,14 +85,17 @@ export class LayerTrees {
     return (this.#kept.get(key) ?? this.#add(key, layers, { top, hashes })).made;
   }
 
-  /** Hands the entries of layers on, each layer as a list of its own. @throws as `open` */
+  /** Hands the entries of layers on, those of each layer as often as they are asked for. @throws as `open` */
   async read<T>(
     layers: readonly Digest[],
     signal: AbortSignal,
     use: (indexes: AsyncIterable<IndexEntry>[]) => Promise<T>,
   ): Promise<T> {
     await this.wait(layers, signal);
-    return this.#inTurn(() => use(this.#indexes(layers, new EntryBudget(this.limits.maxReadBytes))));
+    return this.#inTurn(() => {
+      this.#makeRoom();
+      return use(layers.map((layer) => ({ [Symbol.asyncIterator]: () => this.#indexOf(layer) })));
+    });
   }
 
   /** Makes the analysis of layers urgent where it is missing, and resolves when all are analysed. */
@@ -151,17 +152,6 @@ export class LayerTrees {
 
   #indexOf(layer: Digest): AsyncGenerator<IndexEntry> {
     return readLayerIndex(openLayerIndex(this.content, layer));
-  }
-
-  /** What does not fit is refused while it is read. */
-  #indexes(layers: readonly Digest[], budget: EntryBudget): AsyncGenerator<IndexEntry>[] {
-    const counted = async function* (index: AsyncIterable<IndexEntry>): AsyncGenerator<IndexEntry> {
-      for await (const entry of index) {
-        budget.take(entry.path, entry);
-        yield entry;
-      }
-    };
-    return layers.map((layer) => counted(this.#indexOf(layer)));
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {

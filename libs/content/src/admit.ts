@@ -62,8 +62,7 @@ const keysOf = (objects: readonly StoredObject[]): string[] => objects.map(({ st
  * way than a fetch calls this in the same transaction.
  */
 export async function settleFetches(tx: Tx, digests: readonly Digest[]): Promise<{ duePulls: string[] }> {
-  // A pull waits for nothing that has no fetch.
-  return (await deleteFetches(tx, digests)) > 0 ? await releaseWaiters(tx, digests) : { duePulls: [] };
+  return (await deleteFetches(tx, digests)) ? await releaseWaiters(tx, digests) : { duePulls: [] };
 }
 
 /** The second half of `settleFetches`, for a fetch whose row is gone already. */

@@ -152,12 +152,19 @@ export async function deleteOwnFetches(tx: Tx, keys: readonly FetchKey[]): Promi
   return rows.map(({ digest }) => digest);
 }
 
-/** Takes rows away whoever has them, because the blobs are here; an owner notices at its next report. Returns how many. */
-export async function deleteFetches(tx: Tx, digests: readonly Digest[]): Promise<number> {
-  return await tx.$executeRaw`
+/**
+ * Takes rows away whoever has them, because the blobs are here; an owner notices at its next report. False when there
+ * were none, and nobody waits for one of the blobs either.
+ */
+export async function deleteFetches(tx: Tx, digests: readonly Digest[]): Promise<boolean> {
+  const [row] = await tx.$queryRaw<{ isAwaited: boolean }[]>`
     with locked as (
-      select digest from blob_fetch where digest = any(${[...digests]}::text[]) order by digest for update)
-    delete from blob_fetch f using locked where f.digest = locked.digest`;
+      select digest from blob_fetch where digest = any(${[...digests]}::text[]) order by digest for update),
+    gone as (delete from blob_fetch f using locked where f.digest = locked.digest returning f.digest)
+    select exists (select from gone) or exists (
+      select from pull_blob b join pull p on p.id = b.pull_id
+       where b.blob_digest = any(${[...digests]}::text[]) and p.state = 'fetching') as "isAwaited"`;
+  return row?.isAwaited ?? false;
 }
 
 /** Queues fetches, or locks those that are there, so that one that ends just now is either seen by us or sees us. */

@@ -37,7 +37,7 @@ export async function putTags(tx: Tx, tags: readonly TagTarget[], pullId: string
     with wanted as (
       select * from jsonb_to_recordset(${rows}::jsonb)
         as n (repository_id bigint, repository_name text, name text, target_digest text, shown_digest text, image_id text)),
-    -- As they are once nobody else moves them, whatever they were when the statement began.
+    -- Those that are there, as they are once nobody else moves them, whatever they were when the statement began.
     locked as (
       select t.* from tag t join wanted n on n.repository_id = t.repository_id and n.name = t.name
        order by t.repository_id, t.name for no key update of t),

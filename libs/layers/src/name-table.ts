@@ -68,6 +68,24 @@ export class NameTable {
     return node;
   }
 
+  /** The number of a path, whose names are made where they are missing. */
+  put(path: string): number {
+    let node = root;
+    for (let from = 0; from <= path.length && path !== ''; ) {
+      const slash = path.indexOf('/', from);
+      const end = slash === -1 ? path.length : slash;
+      const name = path.slice(from, end);
+      node = this.find(node, name) || this.add(node, name);
+      from = end + 1;
+    }
+    return node;
+  }
+
+  /** That of the root is the root. */
+  parentOf(node: number): number {
+    return this.#parent.get(node);
+  }
+
   /** Takes a name out of its directory; what was below it cannot be found any more. */
   remove(node: number): void {
     const [next, previous] = [this.#next.get(node), this.#previous.get(node)];

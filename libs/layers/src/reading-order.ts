@@ -6,37 +6,36 @@ import { Pause } from './pause.js';
 export type Turn = 'first' | number | 'last';
 
 const sampledShare = 1 / 64;
+const everything: [number, number] = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
 
 /** The turn of a content by its layer and its place there; offsets are below 2⁴⁵, layers below 256. */
 export const contentTurn = (layer: number, offsetBytes: number): Turn => layer * 2 ** 45 + offsetBytes;
 
 /**
- * Items in their turns, and within a turn as they come. `items` begins anew each time, and gives the same: where there
- * are many contents, it is gone through once for each `atOnce` of them, of which about so many are held.
+ * Items in their turns, and within a turn as they come. `items` begins anew each time, and gives the same: once more where
+ * the contents come in their turns already, else once more for each `atOnce` of them, of which about so many are held.
  */
 export async function* inReadingOrder<T>(
   items: () => Iterable<T>,
   turnOf: (item: T) => Turn,
   { atOnce = 40_000 } = {},
 ): AsyncGenerator<T> {
-  const held: T[] = [];
+  const seen = { contents: 0, latest: Number.NEGATIVE_INFINITY, isInOrder: true, hasLast: false };
   const sample: number[] = [];
-  let contents = 0;
-  let hasLast = false;
-  const isFirst = (turn: Turn, item: T): boolean => {
-    if (turn === 'last') hasLast = true;
+  const note = (turn: Turn): boolean => {
     if (typeof turn === 'number') {
-      contents += 1;
-      if (contents <= atOnce) held.push(item);
+      seen.contents += 1;
+      seen.isInOrder &&= turn >= seen.latest;
+      seen.latest = turn;
       if (Math.random() < sampledShare) sample.push(turn);
     }
+    seen.hasLast ||= turn === 'last';
     return turn === 'first';
   };
-  yield* chosen(items, turnOf, isFirst);
-  if (contents <= atOnce) yield* byTurn(held, turnOf);
-  held.length = 0;
-  if (contents > atOnce) yield* inRanges(items, turnOf, rangesOf(sample, atOnce));
-  if (hasLast) yield* chosen(items, turnOf, (turn) => turn === 'last');
+  yield* chosen(items, turnOf, note);
+  if (seen.isInOrder) yield* chosen(items, turnOf, (turn) => typeof turn === 'number');
+  else yield* inRanges(items, turnOf, seen.contents > atOnce ? rangesOf(sample, atOnce) : [everything]);
+  if (seen.hasLast) yield* chosen(items, turnOf, (turn) => turn === 'last');
 }
 
 async function* inRanges<T>(
@@ -55,12 +54,12 @@ async function* inRanges<T>(
 async function* chosen<T>(
   items: () => Iterable<T>,
   turnOf: (item: T) => Turn,
-  isChosen: (turn: Turn, item: T) => boolean,
+  isChosen: (turn: Turn) => boolean,
 ): AsyncGenerator<T> {
   const pause = new Pause();
   for (const item of items()) {
     if (pause.isDue) await pause.take();
-    if (isChosen(turnOf(item), item)) yield item;
+    if (isChosen(turnOf(item))) yield item;
   }
 }
 
@@ -68,8 +67,8 @@ async function* chosen<T>(
 function rangesOf(sample: number[], atOnce: number): [number, number][] {
   const step = Math.max(1, Math.floor(atOnce * sampledShare));
   const bounds = sample.sort((a, b) => a - b).filter((_, index) => index % step === 0);
-  bounds[0] = Number.NEGATIVE_INFINITY;
-  return bounds.map((from, index) => [from, bounds[index + 1] ?? Number.POSITIVE_INFINITY]);
+  bounds[0] = everything[0];
+  return bounds.map((from, index) => [from, bounds[index + 1] ?? everything[1]]);
 }
 
 const byTurn = <T>(items: T[], turnOf: (item: T) => Turn): T[] =>

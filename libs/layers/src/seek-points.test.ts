@@ -134,9 +134,11 @@ describe('seek points', () => {
       const wanted = entries.filter((_, at) => (at * 37 + seed * 11) % 12 < 2 || at === entries.length - seed);
       const reader = new TarFileReader();
       for (const entry of wanted) reader.announce({ tar: stored, entry });
-      // A content may be left unread.
-      for (const entry of wanted.filter(({ offsetBytes }) => offsetBytes % 3 !== 0)) {
-        expect((await buffer(reader.read({ tar: stored, entry }))).equals(bodyOf(entry))).toBe(true);
+      for (const entry of wanted) {
+        const content = reader.read({ tar: stored, entry });
+        // A content may be left when some of it was read.
+        if (entry.offsetBytes % 3 === 0) for await (const _ of content) break;
+        else expect((await buffer(content)).equals(bodyOf(entry))).toBe(true);
       }
       await reader.close();
     }

@@ -36,11 +36,23 @@ export class TarPass {
     const place = await goTo(this.tar, this.#place, entry.offsetBytes, this.#endBytes);
     this.#place = place;
     if (!(await place.source.skip(entry.offsetBytes - offsetOf(place)))) throw new InvalidTarError('cut', entry.path);
-    return contentOf(entry, bodyOf(entry, place));
+    return contentOf(entry, this.#bodyOf(entry, place));
+  }
+
+  async *#bodyOf(entry: IndexEntry, place: Place): AsyncGenerator<Buffer> {
+    const end = entry.offsetBytes + entry.storedBytes;
+    while (offsetOf(place) < end) {
+      const piece = await place.source.take(end - offsetOf(place));
+      if (piece === null) throw new InvalidTarError('cut', entry.path);
+      yield piece;
+    }
+    // Whoever goes through many tars does not keep all of them open.
+    if (end === this.#endBytes) await this.close();
   }
 
   async close(): Promise<void> {
     await this.#place?.source.close();
+    this.#place = null;
   }
 }
 
@@ -64,13 +76,4 @@ function contentOf(entry: IndexEntry, body: AsyncIterable<Buffer>): AsyncIterabl
   if (entry.sparse === null) return body;
   const { pax, old } = entry.sparse;
   return expandSparse({ name: entry.path, pax, oldSparse: old, sizeBytes: entry.storedBytes }, body);
-}
-
-async function* bodyOf(entry: IndexEntry, place: Place): AsyncGenerator<Buffer> {
-  const end = entry.offsetBytes + entry.storedBytes;
-  while (offsetOf(place) < end) {
-    const piece = await place.source.take(end - offsetOf(place));
-    if (piece === null) throw new InvalidTarError('cut', entry.path);
-    yield piece;
-  }
 }

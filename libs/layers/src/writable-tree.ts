@@ -287,7 +287,7 @@ export class WritableTree {
   }
 
   #keep(entry: WrittenEntry): number {
-    const node = this.#nodeFor(entry.path);
+    const node = this.#names.put(entry.path);
     const before = this.#records.usedBytes;
     this.#recordAt.set(node, this.#records.add(entry) + 1);
     this.#countRecord(node, this.#records.usedBytes - before + nameBytes);
@@ -299,18 +299,6 @@ export class WritableTree {
   #countRecord(node: number, sizeBytes: number): void {
     this.#livingBytes += sizeBytes - this.#recordBytes.get(node);
     this.#recordBytes.set(node, sizeBytes);
-  }
-
-  #nodeFor(path: string): number {
-    let node = root;
-    for (let from = 0; from <= path.length && path !== ''; ) {
-      const slash = path.indexOf('/', from);
-      const end = slash === -1 ? path.length : slash;
-      const name = path.slice(from, end);
-      node = this.#names.find(node, name) || this.#names.add(node, name);
-      from = end + 1;
-    }
-    return node;
   }
 
   #drop(node: number): void {

@@ -12,7 +12,6 @@ import {
   cleanEntryName,
   decompressed,
   defaultTarLimits,
-  EntryBudget,
   expandSparse,
   type IndexEntry,
   InvalidTarError,
@@ -32,8 +31,8 @@ import type { FileTree } from './file-tree.js';
 const blockBytes = 512;
 const uploadKeptMs = 60 * 60_000;
 const limits = { ...defaultTarLimits, maxEntries: 1_000_000 };
-/** Of its index. */
-const maxKeptBytes = 200e6;
+/** Of its tree: some 900 000 entries. */
+const maxTreeBytes = 110e6;
 
 /** Stores a context; `owner` leases it. @throws {BuildError} it is no tar, or cut */
 export async function storeContext(
@@ -43,26 +42,23 @@ export async function storeContext(
 ): Promise<FileTree> {
   const ingest = await openIngest(content, { owner: lease.owner, ttlMs: uploadKeptMs });
   try {
-    const { entries } = await readContext(source, (chunk) => ingest.write(chunk));
+    const tree = new MergedTree({ maxBytes: maxTreeBytes });
+    await tree.add(readContext(source, (chunk) => ingest.write(chunk)));
     const stored = await ingest.finish();
     await content.database.transaction((tx) => admitBlobs(tx, [stored], lease));
-    return await contextTree(content, stored.digest, entries);
+    const tar = plainTar((range) => openBlob(content, stored.digest, range));
+    return { tree, sourceOf: ({ entry }) => ({ tar, entry }), isContext: true };
   } catch (error) {
     await ingest.abort();
     throw explain(error);
   }
 }
 
-async function contextTree(content: ContentContext, digest: Digest, entries: IndexEntry[]): Promise<FileTree> {
-  const tar = plainTar((range) => openBlob(content, digest, range));
-  const tree = await MergedTree.of([entries]);
-  return { tree, sourceOf: ({ entry }) => ({ tar, entry }), isContext: true };
-}
-
-async function readContext(
+/** The entries of a context, whose plain bytes go to `keep`. */
+async function* readContext(
   source: Readable,
   keep: (chunk: Buffer) => void | Promise<void>,
-): Promise<{ entries: IndexEntry[] }> {
+): AsyncGenerator<IndexEntry> {
   const { stream, packedBytes } = await decompressed(source);
   const meter = { packedBytes, entry: (): string | null => reader.entryName };
   let receivedBytes = 0;
@@ -76,20 +72,14 @@ async function readContext(
     yield Buffer.alloc(2 * blockBytes + ((blockBytes - (receivedBytes % blockBytes)) % blockBytes));
   };
   const reader: TarReader = new TarReader(closed(), limits);
-  const entries: IndexEntry[] = [];
-  const budget = new EntryBudget(maxKeptBytes);
   let endBytes = 0;
   for await (const [entry, body] of reader) {
     const read = await readEntry(entry, body);
-    if (read !== null) {
-      budget.take(read.path, read);
-      entries.push(read);
-    }
+    if (read !== null) yield read;
     endBytes = entry.offsetBytes + entry.sizeBytes;
   }
   // What was added to close the tar is no content.
   if (endBytes > receivedBytes) throw new InvalidTarError('cut', reader.entryName);
-  return { entries };
 }
 
 async function readEntry(entry: TarEntry, body: AsyncIterable<Buffer>): Promise<IndexEntry | null> {

@@ -64,8 +64,7 @@ export class BuildStore {
 
   /** The files of an image. Waits for layers that nobody has looked into. */
   async filesOf({ layers }: Pick<StageImage, 'layers'>): Promise<FileTree> {
-    const digests = layers.map(({ digest }) => digest);
-    const { tree } = await this.parts.trees.open(digests, { hashes: false });
+    const { tree } = await this.parts.trees.open(layers.map(({ digest }) => digest));
     const sourceOf: FileTree['sourceOf'] = ({ entry, layer }) => {
       return { tar: this.#tarOf(layers[layer] as Descriptor), entry };
     };

@@ -229,6 +229,27 @@ USER 5
     }
   });
 
+  it.each([
+    ['of the context', 'FROM scratch\nCOPY a.txt /\n', 'a.txt'],
+    ['of a stage', 'FROM scratch AS one\nCOPY a.txt /\nFROM scratch\nCOPY --from=one /a.txt /b/\n', 'b/a.txt'],
+    ['of a directory of a stage', 'FROM scratch AS one\nCOPY a.txt /d/\nFROM scratch\nCOPY --from=one /d /\n', 'a.txt'],
+  ])('never takes a copy from the cache that was made of another content %s, be it as long', async (_, steps, path) => {
+    for (const content of ['first', 'other', 'first']) {
+      await build(await tar(file('Dockerfile', steps), file('a.txt', content)));
+      const sha256 = createHash('sha256').update(content).digest('hex');
+      expect((await tree()).find(path)?.entry.sha256).toBe(sha256);
+    }
+  });
+
+  it('never takes an unpacked archive from the cache that holds another content', async () => {
+    for (const content of ['first', 'other']) {
+      const packed = await tar(file('packed', content));
+      await build(await tar(file('Dockerfile', 'FROM scratch\nADD p.tar /\n'), file('p.tar', packed)));
+      const sha256 = createHash('sha256').update(content).digest('hex');
+      expect((await tree()).find('packed')?.entry.sha256).toBe(sha256);
+    }
+  });
+
   it('never takes a step for another platform from the cache', async () => {
     const context = await tar(file('Dockerfile', 'FROM scratch\nENV A=b\n'));
     for (const architecture of ['amd64', 'arm64', 'amd64']) {

@@ -25,6 +25,8 @@ const limit = z.int().min(1).max(10_001);
 const after = z.string().nullable();
 
 const maxQuestionBytes = 1024 * 1024;
+/** Some 500 000 entries. */
+const maxWasteBytes = 110e6;
 
 interface Opened {
   entry: EntryAnswer;
@@ -56,7 +58,9 @@ export class InsidesController {
       compareStacks(this.trees, z.strictObject({ layers, others: layers, after, limit }).parse(body), signal),
     waste: async (body, signal) => {
       const asked = z.strictObject({ layers, limit }).parse(body);
-      return this.trees.read(asked.layers, signal, (indexes) => measureWaste(indexes, asked));
+      return this.trees.read(asked.layers, signal, (indexes) =>
+        measureWaste(indexes, { ...asked, maxBytes: maxWasteBytes }),
+      );
     },
   };
 

@@ -6,7 +6,6 @@ import {
   compressionMagicBytes,
   decompressed,
   defaultTarLimits,
-  EntryBudget,
   type IndexEntry,
   InvalidTarError,
   indexEntry,
@@ -29,8 +28,8 @@ export interface ArchiveFiles {
 }
 
 const limits = { ...defaultTarLimits, maxEntries: 1_000_000 };
-/** Of its index. */
-const maxKeptBytes = 200e6;
+/** Of its tree: a million entries with names of some length. */
+const maxTreeBytes = 100e6;
 
 /**
  * The files in a tar, plain or packed by gzip or zstd; null when the file is none, and is to be copied as it is.
@@ -47,18 +46,24 @@ export async function readArchive(file: TarFile): Promise<ArchiveFiles | null> {
   }
   const open = (): Readable => Readable.from(readTarFile(file.tar, file.entry), { objectMode: false });
   const tar = streamedTar(async () => open());
-  const entries: IndexEntry[] = [];
+  const tree = new MergedTree({ maxBytes: maxTreeBytes, hashes: false });
+  let entries = 0;
+  const counted = async function* (): AsyncGenerator<IndexEntry> {
+    for await (const entry of readEntries(open())) {
+      entries += 1;
+      yield entry;
+    }
+  };
   try {
-    await readEntries(open(), entries);
+    await tree.add(counted());
   } catch (error) {
     const cause = asCorruptStream(error);
     const isBroken = cause instanceof InvalidTarError || cause instanceof CorruptStreamError;
-    if (isBroken && entries.length === 0) return null;
+    if (isBroken && entries === 0) return null;
     if (isBroken) throw new BuildError(400, `cannot unpack ${file.entry.path}: ${cause.message}`);
     throw cause;
   }
-  if (entries.length === 0) return null;
-  return { tree: await MergedTree.of([entries]), sourceOf: ({ entry }) => ({ tar, entry }) };
+  return entries === 0 ? null : { tree, sourceOf: ({ entry }) => ({ tar, entry }) };
 }
 
 async function head(file: TarFile, bytes: number): Promise<Buffer> {
@@ -72,16 +77,13 @@ async function head(file: TarFile, bytes: number): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-async function readEntries(source: Readable, entries: IndexEntry[]): Promise<void> {
+async function* readEntries(source: Readable): AsyncGenerator<IndexEntry> {
   const { stream, packedBytes } = await decompressed(source);
   const meter = { packedBytes, entry: (): string | null => reader.entryName };
   const reader: TarReader = new TarReader(withinLimits(stream, limits, meter), limits);
-  const budget = new EntryBudget(maxKeptBytes);
   for await (const [entry] of reader) {
     if (isRootName(entry.name)) continue;
     const read = indexEntry({ ...entry, path: cleanEntryName(entry.name), whiteout: null }, null);
-    if (read === null) continue;
-    budget.take(read.path, read);
-    entries.push(read);
+    if (read !== null) yield read;
   }
 }
