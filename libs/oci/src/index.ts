@@ -44,6 +44,7 @@ export { InvalidPlatformError, parseOciPlatform, parsePlatform } from './parse-p
 export { defaultPlatform, formatPlatform, matchesExactly, normalizePlatform, type Platform } from './platform.js';
 export { type ImageConfigDraft, printImageConfig } from './print-image-config.js';
 export {
+  ambiguousName,
   familiarReference,
   familiarRepository,
   formatReference,

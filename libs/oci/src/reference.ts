@@ -80,6 +80,12 @@ export function familiarReference(reference: Reference): string {
   return familiarRepository(repositoryName(reference)) + suffix(reference);
 }
 
+/** Why nothing new may have this name, in Docker's words: with a tag it looks like an image's id. Null when it may. */
+export function ambiguousName(reference: Reference): string | null {
+  if (repositoryName(reference) !== 'docker.io/library/sha256') return null;
+  return 'refusing to create an ambiguous tag using digest algorithm as name';
+}
+
 /** Whether `text` can be a tag. */
 export function isTag(text: string): boolean {
   return /^\w[\w.-]{0,127}$/.test(text);

@@ -1,4 +1,4 @@
-import { type Platform, parsePlatform, parseReference, withDefaultTag } from '@entrepot/oci';
+import { ambiguousName, type Platform, parsePlatform, parseReference, withDefaultTag } from '@entrepot/oci';
 import { type Credential, parseRegistryAuth } from '@entrepot/registry-client';
 import { z } from 'zod';
 import { BuildError } from './errors.js';
@@ -53,6 +53,8 @@ export function parseEpoch(text: string): Date {
 function parseTag(text: string) {
   const reference = parseReference(text);
   if (reference.digest !== undefined) throw new BuildError(400, 'build tag cannot contain a digest');
+  const reason = ambiguousName(reference);
+  if (reason !== null) throw new BuildError(400, reason);
   return withDefaultTag(reference);
 }
 

@@ -4,10 +4,10 @@ import type { Logger } from '@entrepot/observability';
 import { isCodedError } from '@entrepot/oci';
 import { Controller, Headers, Inject, Post, Query, Req, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { DockerfileError } from '../dockerfile/errors.js';
 import { InternalGuard } from '../internal-guard.js';
 import { BUILDER, LOAD_PARTS, SOURCE_EPOCH } from '../providers.js';
 import { type BuildQuery, parseBuildRequest } from './build-request.js';
-import { DockerfileError } from './dockerfile/errors.js';
 import { BuildError } from './errors.js';
 import type { BuildMessage, ImageBuilder } from './image-builder.js';
 

@@ -9,18 +9,18 @@ import {
   parsePlatform,
 } from '@entrepot/oci';
 import type { Reach } from '@entrepot/registry-client';
+import { configStep } from '../dockerfile/config-step.js';
+import { type Command, parseCommand } from '../dockerfile/parse-command.js';
+import type { Dockerfile, Stage as StageInstructions } from '../dockerfile/parse-dockerfile.js';
+import { readTrigger } from '../dockerfile/read-instructions.js';
+import { SubstitutionError, substitute } from '../dockerfile/substitute.js';
 import { BaseImages } from './base-images.js';
 import { BuildArgs } from './build-args.js';
 import { BuildStore, type BuildStoreParts } from './build-store.js';
-import { configStep } from './config-steps.js';
 import { findChownOwner } from './copy/find-owner.js';
 import { type CopySource, findSources, hashOfAll } from './copy/find-sources.js';
 import { NewLayer } from './copy/place-files.js';
 import { readArchive } from './copy/read-archive.js';
-import { type Command, parseCommand } from './dockerfile/parse-command.js';
-import type { Dockerfile, Stage as StageInstructions } from './dockerfile/parse-dockerfile.js';
-import { readTrigger } from './dockerfile/read-instructions.js';
-import { SubstitutionError, substitute } from './dockerfile/substitute.js';
 import { BuildError } from './errors.js';
 import type { FileTree } from './file-tree.js';
 import type { BuildRequest } from './image-builder.js';
@@ -159,8 +159,9 @@ export class Build {
         stage.maintainer = command.value;
         return await this.#commit(stage, ` MAINTAINER ${command.value}`);
       default: {
-        const { config, comment } = configStep(stage, command, expand);
+        const { config, comment, note } = configStep(stage, command, expand);
         stage.config = config;
+        if (note !== undefined) this.transcript.say({ stream: note });
         if (command.kind === 'cmd') stage.hasCmd = command.words.length > 0;
         return await this.#commit(stage, comment);
       }
@@ -213,7 +214,9 @@ export class Build {
   async #copy(stage: Stage, command: Copy, expand: (word: string) => string): Promise<void> {
     const verb = command.kind.toUpperCase();
     const destination = expand(command.destination);
-    const sources = await this.#sourcesOf(command, command.sources.map(expand), destination).catch((error: unknown) => {
+    const files = command.from === null ? this.plan.context : await this.#filesFrom(command.from);
+    const wanted = { ...command, sources: command.sources.map(expand), destination };
+    const sources = await this.#sourcesOf(files, wanted).catch((error: unknown) => {
       throw error instanceof BuildError ? new BuildError(error.status, `${verb} failed: ${error.message}`) : error;
     });
     if (sources.length === 0) throw new BuildError(400, `${verb} failed: no source files were specified`);
@@ -221,7 +224,7 @@ export class Build {
       const rule = 'the destination must be a directory and end with a /';
       throw new BuildError(400, `When using ${verb} with more than one source file, ${rule}`);
     }
-    const chown = command.chown === null ? null : expand(command.chown);
+    const chown = command.chown === null ? null : expand(command.chown) || null;
     const flags = `${chown === null ? '' : `--chown=${chown}`}${command.chmod === null ? '' : `--chmod=${command.chmod}`}`;
     const createdBy = `${stage.shell.join(' ')} #(nop) ${verb} ${flags}${hashOfAll(sources)} in ${destination} `;
     if (await this.#reuse(stage, createdBy)) return;
@@ -245,10 +248,9 @@ export class Build {
     await this.#make(stage, createdBy, layer);
   }
 
-  async #sourcesOf(command: Copy, names: readonly string[], destination: string): Promise<CopySource[]> {
-    const files = command.from === null ? this.plan.context : await this.#filesFrom(command.from);
+  async #sourcesOf(files: FileTree, command: Copy): Promise<CopySource[]> {
     const sources: CopySource[] = [];
-    for (const name of names) {
+    for (const name of command.sources) {
       if (!isUrl(name)) {
         if (command.checksum !== null) throw new BuildError(400, "checksum can't be specified for non-HTTP(S) sources");
         sources.push(...findSources(files, name));
@@ -257,7 +259,7 @@ export class Build {
       if (command.kind === 'copy') throw new BuildError(400, "source can't be a URL for COPY");
       const wish = {
         url: name,
-        destination,
+        destination: command.destination,
         checksum: command.checksum,
         reach: this.parts.reach,
       };
@@ -271,11 +273,21 @@ export class Build {
     const stage = findStage(this.#done, from);
     if (stage !== undefined) return this.store.filesOf(stage.image);
     try {
+      this.#refuseNoStage(from);
       return await this.store.filesOf(await this.#bases.find(from, this.plan.request.platform));
     } catch (error) {
       if (!(error instanceof BuildError)) throw error;
       throw new BuildError(error.status, `invalid from flag value ${from}: ${error.message}`);
     }
+  }
+
+  /** What is written as a stage is never looked for elsewhere. */
+  #refuseNoStage(from: string): void {
+    if (/^\d+$/.test(from)) {
+      const isCurrent = Number(from) === this.#done.length;
+      throw new BuildError(400, isCurrent ? 'refers to current build stage' : 'index out of bounds');
+    }
+    if (from.toLowerCase() === 'scratch') throw new BuildError(400, "'scratch' is a reserved name");
   }
 
   async #run(stage: Stage, command: Extract<Command, { kind: 'run' }>): Promise<void> {

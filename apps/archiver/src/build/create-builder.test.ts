@@ -250,6 +250,28 @@ USER 5
     }
   });
 
+  it('keeps of a health check what the next one does not say, and tells that it goes', async () => {
+    const first = 'FROM scratch\nHEALTHCHECK --interval=5s --retries=4 CMD a\n';
+    const told = await build(await tar(file('Dockerfile', `${first}HEALTHCHECK --timeout=3s CMD b\n`)));
+    expect(told).toContain('Note: overriding previous HEALTHCHECK: [CMD-SHELL a]\n');
+    const { config, history } = await inspect().then(({ config }) => config as { config: object; history: object[] });
+    expect(config).toMatchObject({
+      Healthcheck: { Test: ['CMD-SHELL', 'b'], Interval: 5e9, Timeout: 3e9, Retries: 4 },
+    });
+    expect(history.at(0)).toMatchObject({
+      created_by: expect.stringContaining(`HEALTHCHECK &{["CMD-SHELL" "a"] "5s" "0s" "0s" "0s" '\\x04'}`),
+    });
+  });
+
+  it.each([
+    ['5', 'index out of bounds'],
+    ['0', 'refers to current build stage'],
+    ['scratch', "'scratch' is a reserved name"],
+  ])('looks nowhere else for the stage %s', async (from, reason) => {
+    const context = await tar(file('Dockerfile', `FROM scratch\nCOPY --from=${from} /a /b\n`));
+    await expect(build(context)).rejects.toThrow(`invalid from flag value ${from}: ${reason}`);
+  });
+
   it('never takes a step for another platform from the cache', async () => {
     const context = await tar(file('Dockerfile', 'FROM scratch\nENV A=b\n'));
     for (const architecture of ['amd64', 'arm64', 'amd64']) {

@@ -1,9 +1,9 @@
+import { type Dockerfile, parseDockerfile, type Stage, stagesUpTo } from '../dockerfile/parse-dockerfile.js';
+import { maxDockerfileBytes } from '../dockerfile/read-instructions.js';
 import { Build, type BuildParts, runRefused } from './build.js';
 import { storeContext } from './build-context.js';
 import { BuildStore } from './build-store.js';
 import { isIgnored } from './copy/ignore.js';
-import { type Dockerfile, parseDockerfile, type Stage, stagesUpTo } from './dockerfile/parse-dockerfile.js';
-import { maxDockerfileBytes } from './dockerfile/read-instructions.js';
 import { BuildError } from './errors.js';
 import { type FileTree, readSmallFile } from './file-tree.js';
 import type { BuildRequest, ImageBuilder } from './image-builder.js';

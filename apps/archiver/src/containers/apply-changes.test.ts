@@ -21,6 +21,9 @@ describe('changes of a commit', () => {
     ['VOLUME ["/v"]', { Volumes: { '/v': {} } }],
     ['WORKDIR sub', { WorkingDir: '/app/sub' }],
     ['USER 7', { User: '7' }],
+    ['CMD []', { Cmd: [] }],
+    ['EXPOSE 8080:80', { ExposedPorts: { '80/tcp': {} } }],
+    ['LABEL a=b \\\n c=d', { Labels: { x: 'y', a: 'b', c: 'd' } }],
     ['STOPSIGNAL 9', { StopSignal: '9' }],
     ['ONBUILD RUN x', { OnBuild: ['RUN x'] }],
     ['HEALTHCHECK NONE', { Healthcheck: { Test: ['NONE'] } }],
@@ -33,13 +36,22 @@ describe('changes of a commit', () => {
   });
 
   it.each([
-    ['RUN x', 'RUN is not a valid change command'],
-    ['nosuch x', 'NOSUCH is not a valid change command'],
-    ['constructor x', 'CONSTRUCTOR is not a valid change command'],
+    ['RUN x', 'run is not a valid change command'],
+    ['nosuch x', 'nosuch is not a valid change command'],
+    ['constructor x', 'constructor is not a valid change command'],
+    ['SHELL ["/x"]', 'shell is not a valid change command'],
+    ['', 'file with no instructions'],
+    ['ENV =x', 'ENV names can not be blank'],
+    ['ENV a=${x', 'syntax error'],
+    ['VOLUME [""]', 'can not be an empty string'],
+    ['ONBUILD ONBUILD RUN x', "isn't allowed"],
+    ['HEALTHCHECK --interval=1ns CMD x', 'cannot be less than 1ms'],
+    ['HEALTHCHECK --retries=0 CMD x', 'must be at least 1'],
+    ['HEALTHCHECK NONE x', 'takes no arguments'],
+    ['STOPSIGNAL NOPE', 'Invalid signal: NOPE'],
     ['ENV', 'ENV requires at least one argument'],
     ['ENV A', 'ENV must have two arguments'],
-    ['EXPOSE no', 'invalid containerPort: no'],
-    ['USER a b', 'USER requires exactly one argument'],
+    ['EXPOSE no', 'Invalid containerPort: no'],
     ['HEALTHCHECK maybe', 'in HEALTHCHECK (try CMD)'],
   ])('refuses %s', (line, message) => {
     expect(() => applyChanges(before, [line])).toThrow(message);

@@ -1,7 +1,7 @@
 import { containerEvent } from '@entrepot/content';
 import { insertEvents } from '@entrepot/database';
 import { wellFormedText } from '@entrepot/layers';
-import { type Digest, parsePlatform, parseReference, type Reference } from '@entrepot/oci';
+import { ambiguousName, type Digest, parsePlatform, parseReference, type Reference } from '@entrepot/oci';
 import type { Reach } from '@entrepot/registry-client';
 import {
   Controller,
@@ -138,9 +138,7 @@ export class ContainersController {
   @Post('commit')
   async commit(@Query() query: QueryValues, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     request.raw.resume();
-    const changes = all(query.changes)
-      .flatMap((change) => change.split('\n'))
-      .filter((line) => line.trim() !== '');
+    const changes = all(query.changes);
     // Checked before anything is opened.
     applyChanges({}, changes);
     const opened = await this.#trees.openOwn(one(query.container));
@@ -200,8 +198,11 @@ function pathIn(query: QueryValues): string {
 
 function readName(repository: string, tag: string): Reference | null {
   if (repository === '') return null;
-  const name = parseReference(repository);
-  return tag === '' ? name : parseReference(`${repository}:${tag}`);
+  const name = parseReference(tag === '' ? repository : `${repository}:${tag}`);
+  if (name.digest !== undefined) throw new ContainerPathError(400, 'cannot import digest reference');
+  const reason = ambiguousName(name);
+  if (reason !== null) throw new ContainerPathError(400, reason);
+  return name;
 }
 
 const one = (value: QueryValues[string]): string => (Array.isArray(value) ? value[0] : value) ?? '';

@@ -3,6 +3,7 @@
 // out of the tree by a symlink. Unlike a daemon, whiteouts in the archive remove what they name.
 import { posix } from 'node:path';
 import {
+  bytesOfText,
   type FileAttributes,
   joinPath,
   lastPart,
@@ -79,12 +80,17 @@ function place(tree: WritableTree, path: string, placed: Placed, { keepKinds, ow
     return;
   }
   if (entry.type === 'symlink') {
+    refuseTarget(path, entry.linkTarget ?? '');
     refuseOutside(dir, posix.join('/', dir, parentPath(name), entry.linkTarget ?? ''), () => {
       return `invalid symlink "/${joinPath(dir, name)}" -> ${quoted(entry.linkTarget)}`;
     });
   }
   tree.put(path, fileOf(entry, entry.type, owner), nowMs);
 }
+
+/** Of Linux. */
+const maxNameBytes = 255;
+const maxTargetBytes = 4095;
 
 /** A name relative to the directory; '' is the directory. */
 function insideOf(dir: string, name: string): string {
@@ -94,7 +100,17 @@ function insideOf(dir: string, name: string): string {
   if (clean === '..' || clean.startsWith('../')) {
     throw new ContainerPathError(400, `${quoted(name)} is outside of "/${dir}"`);
   }
+  if (path.length > maxNameBytes / 3 && path.split('/').some((part) => bytesOfText(part).length > maxNameBytes)) {
+    throw new ContainerPathError(500, `open /${joinPath(dir, path)}: file name too long`);
+  }
   return path;
+}
+
+/** What no Linux would take, whoever gets the image. */
+function refuseTarget(path: string, target: string): void {
+  const reason = target === '' ? 'no such file or directory' : 'file name too long';
+  if (target !== '' && bytesOfText(target).length <= maxTargetBytes) return;
+  throw new ContainerPathError(500, `symlink ${target} /${path}: ${reason}`);
 }
 
 function removeWhiteout(tree: WritableTree, path: string, nowMs: number): boolean {

@@ -1,3 +1,4 @@
+import { posix } from 'node:path';
 import type { ContainerDocuments } from '@entrepot/content';
 import { type ContainerConfig, InvalidImageConfigError, parseImageConfig } from '@entrepot/oci';
 import { z } from 'zod';
@@ -65,7 +66,7 @@ export function parseContainerName(name: string): string {
   return plain;
 }
 
-/** The request over what the image says, by dockerd's rules. */
+/** The request over what the image says, by dockerd's rules. @throws {EngineError} neither has a command */
 export function describeContainer(
   body: CreateBody,
   id: string,
@@ -76,21 +77,26 @@ export function describeContainer(
   const hasEntrypoint = (config.Entrypoint ?? []).length > 0;
   const hasCommand = (config.Cmd ?? []).length > 0;
   const networkMode = HostConfig?.NetworkMode ?? 'default';
+  const Cmd = hasEntrypoint || hasCommand ? (config.Cmd ?? null) : (image.Cmd ?? null);
+  // One empty word takes the image's away.
+  const isReset = config.Entrypoint?.length === 1 && config.Entrypoint[0] === '';
+  const Entrypoint = isReset ? null : (config.Entrypoint ?? image.Entrypoint ?? null);
+  if ((Cmd ?? []).length === 0 && (Entrypoint ?? []).length === 0) throw new EngineError(400, 'No command specified');
   return {
     config: {
       ...config,
       Hostname: config.Hostname || id.slice(0, 12),
       User: config.User || (image.User ?? ''),
       Env: mergeEnv(config.Env ?? [], image.Env ?? []),
-      Cmd: hasEntrypoint || hasCommand ? (config.Cmd ?? null) : (image.Cmd ?? null),
-      Entrypoint: config.Entrypoint ?? (hasEntrypoint ? null : (image.Entrypoint ?? null)),
+      Cmd,
+      Entrypoint,
       WorkingDir: cleanDirectory(config.WorkingDir || (image.WorkingDir ?? '')),
       Labels: { ...image.Labels, ...config.Labels },
       Volumes: union(image.Volumes, config.Volumes),
       ExposedPorts: union(image.ExposedPorts, config.ExposedPorts),
       StopSignal: config.StopSignal || image.StopSignal,
       StopTimeout: config.StopTimeout ?? image.StopTimeout,
-      Shell: config.Shell ?? image.Shell,
+      Shell: config.Shell ?? undefined,
       Healthcheck:
         image.Healthcheck || config.Healthcheck ? { ...image.Healthcheck, ...config.Healthcheck } : undefined,
       OnBuild: null,
@@ -122,5 +128,5 @@ function union(a: object | undefined, b: object | null | undefined): Record<stri
 }
 
 function cleanDirectory(directory: string): string {
-  return directory === '' ? '' : `/${directory.split('/').filter(Boolean).join('/')}`;
+  return directory === '' ? '' : posix.resolve('/', directory);
 }

@@ -18,7 +18,7 @@ export function containerSummaryJson(container: ContainerRow, sizes?: ContainerS
     Names: [`/${name}`],
     Image: imageName,
     ImageID: imageId,
-    Command: [path, ...args].join(' '),
+    Command: [path, ...args.map((word) => (word.includes(' ') ? `'${word}'` : word))].join(' '),
     Created: Math.floor(Date.parse(createdAt) / 1000),
     Ports: [],
     ...(sizes && sizes.ownBytes > 0 ? { SizeRw: sizes.ownBytes } : {}),

@@ -66,8 +66,15 @@ export class ContainersController {
 
   @Delete(':name')
   @HttpCode(204)
-  async remove(@Param('name') name: string): Promise<void> {
+  async remove(@Param('name') name: string, @Query() query: QueryValues): Promise<void> {
+    if (isTrue(query.link)) await this.#refuseLink(name);
     await this.containers.remove(name);
+  }
+
+  /** Containers that never run have no links: the only name each has is its own. */
+  async #refuseLink(name: string): Promise<never> {
+    await this.containers.get(name);
+    throw new EngineError(409, 'Conflict, cannot remove the default link name of the container');
   }
 
   @Post('prune')

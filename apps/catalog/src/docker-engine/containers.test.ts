@@ -35,7 +35,7 @@ describe('containers over the Engine API', () => {
     return { status: answer.status, body: (text === '' ? null : JSON.parse(text)) as never };
   };
   const create = async (name: string, body: object = {}): Promise<string> => {
-    const made = await call('POST', `/containers/create?name=${name}`, { Image: 'demo/app:2', ...body });
+    const made = await call('POST', `/containers/create?name=${name}`, { Image: 'demo/app:2', Cmd: ['run'], ...body });
     expect(made).toMatchObject({ status: 201, body: { Warnings: [] } });
     return (made.body as { Id: string }).Id;
   };
@@ -71,8 +71,31 @@ describe('containers over the Engine API', () => {
   });
 
   it('drops the command of the image when another entrypoint is given', async () => {
-    await create('entry', { Entrypoint: ['/bin/sh'] });
+    await create('entry', { Entrypoint: ['/bin/sh'], Cmd: null });
     expect((await call('GET', '/containers/entry/json')).body).toMatchObject({ Path: '/bin/sh', Args: [] });
+  });
+
+  it('takes an entrypoint of one empty word for none, and refuses a container without any command', async () => {
+    await create('reset', { Entrypoint: [''], Cmd: ['x'] });
+    expect((await call('GET', '/containers/reset/json')).body).toMatchObject({
+      ...{ Path: 'x', Args: [], Config: { Entrypoint: null } },
+    });
+    const none = await call('POST', '/containers/create', { Image: 'demo/app:2', Entrypoint: [''] });
+    expect(none).toMatchObject({ status: 400, body: { message: 'No command specified' } });
+  });
+
+  it('cleans the working directory', async () => {
+    await create('cleaned', { WorkingDir: '/a/../b/./c/' });
+    expect((await call('GET', '/containers/cleaned/json')).body).toMatchObject({ Config: { WorkingDir: '/b/c' } });
+  });
+
+  it('removes no container where its link is meant', async () => {
+    await create('linked');
+    expect(await call('DELETE', '/containers/linked?link=1')).toMatchObject({
+      status: 409,
+      body: { message: 'Conflict, cannot remove the default link name of the container' },
+    });
+    expect(await listed({})).toEqual(['/linked']);
   });
 
   it.each([
@@ -103,7 +126,7 @@ describe('containers over the Engine API', () => {
   });
 
   it('invents a name where none is given', async () => {
-    await call('POST', '/containers/create', { Image: 'demo/base:1' });
+    await call('POST', '/containers/create', { Image: 'demo/base:1', Cmd: ['x'] });
     expect(await listed({})).toEqual([expect.stringMatching(/^\/[a-z]+_[a-z]+\d*$/)]);
   });
 

@@ -10,7 +10,7 @@ export function isIgnored(rules: string, name: string): boolean {
     const rule = line.trim();
     if (rule === '' || rule.startsWith('#')) continue;
     const isException = rule.startsWith('!');
-    const pattern = (isException ? rule.slice(1).trim() : rule).replace(/^(?:\/|\.\/|\*\*\/)+/, '').replace(/\/+$/, '');
+    const pattern = (isException ? rule.slice(1).trim() : rule).replace(/\/+$/, '').replace(/^(?:\/|\.\/|\*\*\/)+/, '');
     if (pattern === '**' || matchesPath(pattern, name)) ignored = !isException;
   }
   return ignored;

@@ -1,14 +1,23 @@
 import { posix } from 'node:path';
 import type { ContainerConfig } from '@entrepot/oci';
-import { formatGoDuration, goList, goQuoteList } from './dockerfile/go-format.js';
-import type { Command, Pair } from './dockerfile/parse-command.js';
-import { BuildError } from './errors.js';
-import type { Stage } from './stage.js';
+import { DockerfileError } from './errors.js';
+import { formatGoDuration, goList, goQuote, goQuoteList, goQuoteRune } from './go-format.js';
+import type { Command, Pair } from './parse-command.js';
 
-/** What an instruction makes of the config, and how the history tells it. */
+/** What an instruction finds. */
+export interface ConfigState {
+  config: ContainerConfig;
+  /** Runs commands that are texts. */
+  shell: readonly string[];
+  /** `CMD` was given already, so `ENTRYPOINT` leaves it alone. */
+  hasCmd: boolean;
+}
+
+/** What an instruction makes of the config, how the history tells it, and what is said of it beside. */
 export interface ConfigStep {
   config: ContainerConfig;
   comment: string;
+  note?: string;
 }
 
 /** Puts values in the place of variables. */
@@ -16,9 +25,9 @@ export type Expand = (word: string) => string;
 
 type ConfigCommand = Exclude<Command, { kind: 'copy' | 'add' | 'run' | 'arg' | 'maintainer' }>;
 
-/** The instructions that change nothing but the config. @throws {BuildError} in Docker's words */
-export function configStep(stage: Stage, command: ConfigCommand, expand: Expand): ConfigStep {
-  const { config } = stage;
+/** The instructions that change nothing but the config. @throws {DockerfileError} in Docker's words */
+export function configStep(state: ConfigState, command: ConfigCommand, expand: Expand): ConfigStep {
+  const { config } = state;
   switch (command.kind) {
     case 'env': {
       const pairs = expandPairs(command.pairs, expand);
@@ -30,7 +39,9 @@ export function configStep(stage: Stage, command: ConfigCommand, expand: Expand)
       return { config: { ...config, Labels: labels }, comment: ` LABEL${pairText(pairs)}` };
     }
     case 'workdir': {
-      const path = posix.resolve(config.WorkingDir || '/', expand(command.value));
+      const asked = expand(command.value);
+      if (asked === '') throw new DockerfileError('cannot normalize nothing');
+      const path = posix.resolve(config.WorkingDir || '/', asked);
       return { config: { ...config, WorkingDir: path }, comment: `WORKDIR ${path}` };
     }
     case 'user': {
@@ -44,7 +55,7 @@ export function configStep(stage: Stage, command: ConfigCommand, expand: Expand)
     }
     case 'volume': {
       const volumes = command.values.map(expand);
-      if (volumes.includes('')) throw new BuildError(400, 'VOLUME specified can not be an empty string');
+      if (volumes.includes('')) throw new DockerfileError('VOLUME specified can not be an empty string');
       return {
         config: { ...config, Volumes: { ...config.Volumes, ...asSet(volumes) } },
         comment: ` VOLUME ${goList(volumes)}`,
@@ -52,26 +63,33 @@ export function configStep(stage: Stage, command: ConfigCommand, expand: Expand)
     }
     case 'stopsignal': {
       const signal = expand(command.value);
-      if (!isSignal(signal)) throw new BuildError(400, `Invalid signal: ${signal}`);
+      if (!isSignal(signal)) throw new DockerfileError(`Invalid signal: ${signal}`);
       return { config: { ...config, StopSignal: signal }, comment: ` STOPSIGNAL ${signal}` };
     }
     case 'cmd': {
-      const words = command.isShell && command.words.length > 0 ? [...stage.shell, ...command.words] : command.words;
+      const words = command.isShell ? [...state.shell, ...command.words] : command.words;
       return { config: { ...config, Cmd: words }, comment: ` CMD ${goQuoteList(words)}` };
     }
     case 'entrypoint': {
-      const words = command.isShell ? [...stage.shell, ...command.words] : command.words;
+      const words = command.isShell ? [...state.shell, ...command.words] : command.words;
       const { Cmd, ...rest } = config;
-      const kept = stage.hasCmd && Cmd !== undefined ? { Cmd } : {};
+      const kept = state.hasCmd && Cmd !== undefined ? { Cmd } : {};
       return { config: { ...rest, ...kept, Entrypoint: words }, comment: ` ENTRYPOINT ${goQuoteList(words)}` };
     }
     case 'shell':
       return { config: { ...config, Shell: command.values }, comment: ` SHELL ${goList(command.values)}` };
     case 'healthcheck': {
       const { Test = [], Interval = 0, Timeout = 0, StartPeriod = 0, StartInterval = 0, Retries = 0 } = command.health;
-      const times = [Interval, Timeout, StartPeriod, StartInterval].map(formatGoDuration).join(' ');
-      const comment = ` HEALTHCHECK &{${goList(Test)} ${times} ${Retries}}`;
-      return { config: { ...config, Healthcheck: command.health }, comment };
+      const times = [Interval, Timeout, StartPeriod, StartInterval].map((time) => goQuote(formatGoDuration(time)));
+      const comment = ` HEALTHCHECK &{${goQuoteList(Test)} ${times.join(' ')} ${goQuoteRune(Retries)}}`;
+      const before = config.Healthcheck?.Test ?? [];
+      const isOverriding = before.length > 0 && before[0] !== 'NONE';
+      return {
+        // What it does not say stays as it was.
+        config: { ...config, Healthcheck: { ...config.Healthcheck, ...command.health } },
+        comment,
+        ...(isOverriding && { note: `Note: overriding previous HEALTHCHECK: ${goList(before)}\n` }),
+      };
     }
     case 'onbuild': {
       const triggers = [...(config.OnBuild ?? []), command.trigger];
@@ -104,7 +122,7 @@ const asSet = (keys: readonly string[]): Record<string, object> => Object.fromEn
 function parsePorts(text: string): string[] {
   const match = /^(?:.*:)?(\d{1,5})(?:-(\d{1,5}))?(?:\/(tcp|udp|sctp))?$/i.exec(text);
   const [first, last] = [Number(match?.[1]), Number(match?.[2] ?? match?.[1])];
-  if (!match || first > last || last > 65_535) throw new BuildError(400, `Invalid containerPort: ${text}`);
+  if (!match || first > last || last > 65_535) throw new DockerfileError(`Invalid containerPort: ${text}`);
   const protocol = match[3]?.toLowerCase() ?? 'tcp';
   return Array.from({ length: last - first + 1 }, (_, index) => `${first + index}/${protocol}`);
 }
@@ -117,7 +135,7 @@ const signalNames = new Set(
 );
 
 function isSignal(text: string): boolean {
-  if (/^\d+$/.test(text)) return Number(text) >= 1 && Number(text) <= 64;
+  if (/^\d+$/.test(text)) return Number(text) > 0;
   const name = text.toUpperCase().replace(/^SIG/, '');
   return signalNames.has(name) || /^RT(?:MIN\+(?:[1-9]|1[0-5])|MAX-(?:[1-9]|1[0-4]))$/.test(name);
 }

@@ -12,6 +12,12 @@ export function goQuote(text: string): string {
   return `${quoted}"`;
 }
 
+/** `%q` of a whole number, which Go takes for a character. */
+export function goQuoteRune(code: number): string {
+  const quoted = goQuote(String.fromCodePoint(code)).slice(1, -1);
+  return `'${quoted === '\\"' ? '"' : quoted === "'" ? "\\'" : quoted}'`;
+}
+
 /** `%q` of a list. */
 export function goQuoteList(list: readonly string[]): string {
   return `[${list.map(goQuote).join(' ')}]`;

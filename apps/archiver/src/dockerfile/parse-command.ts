@@ -214,7 +214,9 @@ function interval(parts: Parts, name: string): number {
 function retries(parts: Parts): number {
   const text = flag(parts, 'retries') ?? '';
   if (text === '') return 0;
-  if (!/^\d{1,9}$/.test(text)) throw new RangeError(`--retries must be at least 1 (not ${text})`);
+  if (!/^\d{1,6}$/.test(text) || Number(text) === 0) {
+    throw new RangeError(`--retries must be at least 1 (not ${text})`);
+  }
   return Number(text);
 }
 
