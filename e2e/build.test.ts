@@ -40,6 +40,11 @@ const dockerfiles: Readonly<Record<string, string>> = {
   'unknown instruction': `${from}BOGUS x\n`,
   'wrong signal': `${from}STOPSIGNAL FOO\n`,
   'no stage name': `FROM base:1 AS 1x\n`,
+  'a stage name twice': `FROM base:1 AS x\nFROM base:1 AS x\n`,
+  'no such stage': `${from}COPY --from=5 /etc /e\n`,
+  'its own stage': `${from}COPY --from=0 /etc /e\n`,
+  'nowhere to go': `${from}WORKDIR $NOPE\n`,
+  'no owner': `${from}COPY --chown= hello.txt /h\n`,
 };
 
 describeWith(['docker', 'dockerd'], 'builds beside dockerd 20.10', () => {

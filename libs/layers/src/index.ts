@@ -15,6 +15,7 @@ export {
   UnsafePathError,
   UnsupportedCompressionError,
 } from './errors.js';
+export { FileTable } from './file-table.js';
 export { findSeekPoints, seekSpacing } from './find-seek-points.js';
 export { type IndexEntry, type IndexEntryType, indexEntry } from './index-entry.js';
 export type { LayerChanges } from './layer-changes.js';

@@ -3,6 +3,8 @@ import { asCorruptStream, decompressed } from './decompress.js';
 
 /** A tar that is stored somehow, of which the plain bytes can be read from some places on. */
 export interface StoredTar {
+  /** Whether it can be read from anywhere, so that the order in which its files are asked for does not matter. */
+  readonly isPlain?: boolean;
   /** The nearest place at or before a byte of the plain tar where reading can begin. */
   startBefore(plainByte: number): number | Promise<number>;
   /**
@@ -16,6 +18,7 @@ export interface StoredTar {
 /** A tar that is stored as it is, so that any part of it can be opened. */
 export function plainTar(open: (range: { fromByte: number; toByte: number }) => Promise<Readable>): StoredTar {
   return {
+    isPlain: true,
     startBefore: (plainByte) => plainByte,
     read: async function* (start, end) {
       yield* drained(await open({ fromByte: start, toByte: end }));

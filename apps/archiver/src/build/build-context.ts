@@ -31,8 +31,8 @@ import type { FileTree } from './file-tree.js';
 const blockBytes = 512;
 const uploadKeptMs = 60 * 60_000;
 const limits = { ...defaultTarLimits, maxEntries: 1_000_000 };
-/** Of its tree: some 900 000 entries. */
-const maxTreeBytes = 110e6;
+/** Of its tree: some 300 000 entries, since a layer that is made of them takes twice as much. */
+const maxTreeBytes = 40e6;
 
 /** Stores a context; `owner` leases it. @throws {BuildError} it is no tar, or cut */
 export async function storeContext(

@@ -11,11 +11,15 @@ import {
 import { findImage, listCachedSteps } from '@entrepot/database';
 import { analyseLayer, type JobQueue, publishPull } from '@entrepot/jobs';
 import {
+  contentTurn,
+  inReadingOrder,
   type LayerItem,
   opaqueItem,
+  Pause,
   type StoredTar,
   type TarFile,
   TarFileReader,
+  type Turn,
   whiteoutItem,
   writeLayer,
 } from '@entrepot/layers';
@@ -95,29 +99,16 @@ export class BuildStore {
 
   /** Stores what a layer changes; null when that is nothing. */
   async storeLayer(layer: NewLayer, latestMs: number, signal: AbortSignal): Promise<StoredLayer | null> {
-    const sources = new Map<string, TarFile>();
-    const items: LayerItem[] = [];
-    const names = new Map<number, string>();
-    for (const entry of layer.tree.entries()) {
-      const { path, type, opaque, content, inode, covers: _, ...attributes } = entry;
-      const mtimeMs = Math.min(entry.mtimeMs, latestMs);
-      if (path === '') continue;
-      if (type === 'whiteout') {
-        items.push(whiteoutItem(path, mtimeMs));
-        continue;
-      }
-      const first = inode === null ? undefined : names.get(inode);
-      if (first !== undefined) {
-        items.push({ ...attributes, path, mtimeMs, type: 'link', linkTarget: first, xattrs: {}, sizeBytes: 0 });
-        continue;
-      }
-      if (inode !== null) names.set(inode, path);
-      if (content?.kind === 'kept') sources.set(path, layer.contentOf(content.path));
-      items.push({ ...attributes, path, mtimeMs, type });
-      if (opaque) items.push(opaqueItem(path, mtimeMs));
+    const items = (): Iterable<BuiltItem> => itemsOf(layer, latestMs);
+    const reader = new TarFileReader();
+    const { isEmpty, isSorted, turnOf } = await announceAll(items, reader);
+    if (isEmpty) return null;
+    try {
+      const ordered = isSorted ? items() : inReadingOrder(items, turnOf);
+      return await this.storeTar(writeLayer(withContents(ordered, reader)), signal);
+    } finally {
+      await reader.close();
     }
-    if (items.length === 0) return null;
-    return this.#storeItems(items, sources, signal);
   }
 
   /** Stores the tar of a layer as it comes. */
@@ -155,28 +146,74 @@ export class BuildStore {
     await releaseLeases(this.parts.content, this.lease.owner);
   }
 
-  async #storeItems(
-    items: readonly LayerItem[],
-    sources: ReadonlyMap<string, TarFile>,
-    signal: AbortSignal,
-  ): Promise<StoredLayer> {
-    const reader = new TarFileReader();
-    for (const source of sources.values()) reader.announce(source);
-    try {
-      const withContents = items.map((item) => {
-        const source = sources.get(item.path);
-        return source === undefined || item.type !== 'file' ? item : { ...item, content: () => reader.read(source) };
-      });
-      return await this.storeTar(writeLayer(withContents), signal);
-    } finally {
-      await reader.close();
-    }
-  }
-
   #tarOf({ digest }: Descriptor): StoredTar {
     const tar = this.#tars.get(digest) ?? layerTar(this.parts.content, digest);
     this.#tars.set(digest, tar);
     return tar;
+  }
+}
+
+/** An entry of the layer that is made, and where its bytes come from. */
+interface BuiltItem {
+  item: LayerItem;
+  source: TarFile | null;
+}
+
+function* itemsOf(layer: NewLayer, latestMs: number): Generator<BuiltItem> {
+  const names = new Map<number, string>();
+  for (const { path, type, opaque, content, inode, covers: _, ...entry } of layer.tree.entries()) {
+    if (path === '') continue;
+    const mtimeMs = Math.min(entry.mtimeMs, latestMs);
+    if (type === 'whiteout') {
+      yield { item: whiteoutItem(path, mtimeMs), source: null };
+      continue;
+    }
+    const first = inode === null ? undefined : names.get(inode);
+    if (first !== undefined) {
+      const link = { type: 'link' as const, linkTarget: first, xattrs: {}, sizeBytes: 0 };
+      yield { item: { ...entry, path, mtimeMs, ...link }, source: null };
+      continue;
+    }
+    if (inode !== null) names.set(inode, path);
+    const source = content?.kind === 'kept' ? layer.contentOf(content.path) : null;
+    yield { item: { ...entry, path, mtimeMs, type }, source };
+    if (opaque) yield { item: opaqueItem(path, mtimeMs), source: null };
+  }
+}
+
+/** Looks whether files are asked for in the order of their tars; a plain tar has no need of one. */
+async function announceAll(
+  items: () => Iterable<BuiltItem>,
+  reader: TarFileReader,
+): Promise<{ isEmpty: boolean; isSorted: boolean; turnOf(item: BuiltItem): Turn }> {
+  const tars = new Map<StoredTar, { place: number; reachedBytes: number }>();
+  const pause = new Pause();
+  let isEmpty = true;
+  let isSorted = true;
+  for (const { source } of items()) {
+    if (pause.isDue) await pause.take();
+    isEmpty = false;
+    if (source === null) continue;
+    reader.announce(source);
+    const { tar, entry } = source;
+    const known = tars.get(tar) ?? { place: tars.size, reachedBytes: -1 };
+    tars.set(tar, known);
+    if (!tar.isPlain && entry.offsetBytes < known.reachedBytes) isSorted = false;
+    known.reachedBytes = entry.offsetBytes;
+  }
+  const turnOf = ({ item, source }: BuiltItem): Turn => {
+    if (source !== null) return contentTurn(tars.get(source.tar)?.place ?? 0, source.entry.offsetBytes);
+    return item.type === 'link' ? 'last' : 'first';
+  };
+  return { isEmpty, isSorted, turnOf };
+}
+
+async function* withContents(
+  items: Iterable<BuiltItem> | AsyncIterable<BuiltItem>,
+  reader: TarFileReader,
+): AsyncGenerator<LayerItem> {
+  for await (const { item, source } of items) {
+    yield source === null ? item : { ...item, content: () => reader.read(source) };
   }
 }
 

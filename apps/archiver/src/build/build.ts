@@ -116,6 +116,9 @@ export class Build {
   }
 
   async #buildStage(instructions: StageInstructions): Promise<StageImage> {
+    const { name } = instructions;
+    const isTaken = name !== null && this.#done.some((stage) => stage.name === name);
+    if (isTaken) throw new BuildError(400, `${name} stage name already used`);
     this.transcript.step(instructions.source);
     this.#args.startStage();
     const base = await this.#findBase(instructions);

@@ -272,6 +272,25 @@ USER 5
     await expect(build(context)).rejects.toThrow(`invalid from flag value ${from}: ${reason}`);
   });
 
+  it('unpacks an archive whose files are in no order, reading it once', async () => {
+    const names = Array.from({ length: 300 }, (_, n) => `f${(n * 77) % 300}`);
+    const packed = gzipSync(await tar(...names.map((name) => file(name, `content of ${name}`))));
+    const { store } = lab.context;
+    const { open } = store;
+    let opened = 0;
+    store.open = (...wanted) => {
+      opened += 1;
+      return open.apply(store, wanted);
+    };
+    await build(await tar(file('Dockerfile', 'FROM scratch\nADD p.tar.gz /\n'), file('p.tar.gz', packed)));
+    expect(opened).toBeLessThan(20);
+    for (const { path, entry } of (await tree()).walk()) {
+      if (path === '') continue;
+      expect(entry.sha256).toBe(createHash('sha256').update(`content of ${path}`).digest('hex'));
+    }
+    expect((await tree()).list('')).toHaveLength(300);
+  });
+
   it('never takes a step for another platform from the cache', async () => {
     const context = await tar(file('Dockerfile', 'FROM scratch\nENV A=b\n'));
     for (const architecture of ['amd64', 'arm64', 'amd64']) {

@@ -25,10 +25,7 @@ export function parseDockerfile(text: string): Dockerfile {
   const dockerfile: Dockerfile = { escapeChar, metaArgs: [], stages: [] };
   for (const instruction of instructions) {
     if (instruction.keyword === 'FROM') {
-      const from = parseFrom(instruction);
-      const isTaken = from.name !== null && dockerfile.stages.some(({ name }) => name === from.name);
-      if (isTaken) throw new DockerfileLineError(instruction.line, `${from.name} stage name already used`);
-      dockerfile.stages.push({ ...from, commands: [] });
+      dockerfile.stages.push({ ...parseFrom(instruction), commands: [] });
       continue;
     }
     const command = parseCommand(instruction, escapeChar);

@@ -1,9 +1,11 @@
 import {
+  FileTable,
   type IndexEntry,
   joinPath,
   type MergedTree,
   parentPath,
   pathParts,
+  type StoredTar,
   type TarFile,
   type TreeEntry,
   WritableTree,
@@ -28,7 +30,9 @@ export interface Owner {
 /** The layer that a COPY or ADD makes: what it changes on top of a tree, and where the contents come from. */
 export class NewLayer {
   readonly tree: WritableTree;
-  readonly #contents: TarFile[] = [];
+  /** The files that are copied, each with the place of its tar among `#tars`, from 1. */
+  readonly #contents = new FileTable({ hashes: false });
+  readonly #tars: StoredTar[] = [];
 
   constructor(below: MergedTree) {
     this.tree = new WritableTree(below);
@@ -36,7 +40,8 @@ export class NewLayer {
 
   /** Where the content is that an entry of the tree names. */
   contentOf(key: string): TarFile {
-    return this.#contents[Number(key)] as TarFile;
+    const file = Number(key);
+    return { tar: this.#tars[this.#contents.layerOf(file) - 1] as StoredTar, entry: this.#contents.entryOf(file) };
   }
 
   /** Copies a file, or what is in a directory, as a daemon does. @throws {BuildError} */
@@ -106,7 +111,7 @@ export class NewLayer {
     }
     const { type, linkTarget, device, mtimeMs } = entry;
     if (type === 'link' || type === 'whiteout' || type === 'opaque') throw new Error(`/${path} is no file`);
-    const content = type === 'file' ? { kind: 'kept' as const, path: String(this.#contents.push(source) - 1) } : null;
+    const content = type === 'file' ? { kind: 'kept' as const, path: this.#keep(source) } : null;
     const attributes = {
       uid: owner?.uid ?? entry.uid,
       gid: owner?.gid ?? entry.gid,
@@ -114,6 +119,13 @@ export class NewLayer {
     };
     const sizeBytes = type === 'file' ? entry.sizeBytes : 0;
     this.tree.put(path, { ...attributes, type, sizeBytes, mtimeMs, linkTarget, device, content }, nowMs);
+  }
+
+  /** The key for `contentOf`. */
+  #keep({ tar, entry }: TarFile): string {
+    const known = this.#tars.lastIndexOf(tar);
+    const layer = known === -1 ? this.#tars.push(tar) : known + 1;
+    return String(this.#contents.add(entry, { layer, home: 0, keepPath: true }));
   }
 
   #describe(path: string, attributes: { uid?: number; gid?: number; mode?: number }): void {

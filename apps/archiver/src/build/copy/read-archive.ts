@@ -28,8 +28,8 @@ export interface ArchiveFiles {
 }
 
 const limits = { ...defaultTarLimits, maxEntries: 1_000_000 };
-/** Of its tree: a million entries with names of some length. */
-const maxTreeBytes = 100e6;
+/** Of its tree: some 350 000 entries, since the layer that is made of them takes twice as much. */
+const maxTreeBytes = 30e6;
 
 /**
  * The files in a tar, plain or packed by gzip or zstd; null when the file is none, and is to be copied as it is.
