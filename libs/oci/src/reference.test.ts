@@ -1,4 +1,5 @@
 import {
+  ambiguousName,
   familiarReference,
   familiarRepository,
   formatReference,
@@ -178,4 +179,17 @@ it.each([
   ['a\n', false],
 ])('isTag(%j) is %s', (text, expected) => {
   expect(isTag(text)).toBe(expected);
+});
+
+describe('a name for a new image', () => {
+  it.each(['sha256:abc', 'sha256', 'docker.io/library/sha256:1'])(
+    'is refused where it looks like an id: %s',
+    (text) => {
+      expect(ambiguousName(parseReference(text))).toContain('digest algorithm as name');
+    },
+  );
+
+  it.each(['sha256/x:1', 'host.example/sha256:1', 'sha257'])('may be %s', (text) => {
+    expect(ambiguousName(parseReference(text))).toBeNull();
+  });
 });

@@ -57,6 +57,9 @@ describe('unpacking into a container', () => {
   });
 
   it.each<[string, StagedEntry, string]>([
+    ['a name no Linux takes', entry(`d/${'é'.repeat(128)}/x`), 'file name too long'],
+    ['a symlink to nothing', entry('l', 'symlink', { linkTarget: '' }), 'symlink  /app/l: no such file or directory'],
+    ['a symlink that is too long', entry('l', 'symlink', { linkTarget: 'x/'.repeat(2_100) }), 'file name too long'],
     ['a name above the directory', entry('../x'), '"../x" is outside of "/app"'],
     ['a name that climbs in the middle', entry('a/../../x'), '"a/../../x" is outside of "/app"'],
     ['a name that is the parent', entry('..', 'directory'), '".." is outside of "/app"'],

@@ -84,6 +84,11 @@ describe('containers over the Engine API', () => {
     expect(none).toMatchObject({ status: 400, body: { message: 'No command specified' } });
   });
 
+  it('shows a command with quotes around words that have blanks', async () => {
+    await create('quoted', { Entrypoint: ['sh'], Cmd: ['-c', 'echo it'] });
+    expect((await call('GET', '/containers/json?all=1')).body).toMatchObject([{ Command: "sh -c 'echo it'" }]);
+  });
+
   it('cleans the working directory', async () => {
     await create('cleaned', { WorkingDir: '/a/../b/./c/' });
     expect((await call('GET', '/containers/cleaned/json')).body).toMatchObject({ Config: { WorkingDir: '/b/c' } });

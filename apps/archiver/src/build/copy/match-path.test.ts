@@ -46,6 +46,7 @@ describe('.dockerignore', () => {
     ['**/Dockerfile', true],
     ['Docker*', true],
     ['sub/Dockerfile', false],
+    ['**/\n', true],
     ['', false],
   ])('%j leaves the Dockerfile out: %s', (rules, expected) => {
     expect(isIgnored(rules, 'Dockerfile')).toBe(expected);
