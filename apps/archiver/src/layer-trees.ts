@@ -43,7 +43,7 @@ interface KeptTree {
 }
 
 const recheckMs = 1_000;
-/** Some million entries, and 300 000. */
+/** Some million entries with hashes, and a third of that. */
 const defaultLimits: TreeLimits = { maxBytes: 150e6, maxKeptBytes: 50e6 };
 
 /**

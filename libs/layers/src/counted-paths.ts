@@ -56,7 +56,7 @@ export class CountedPaths {
     return await this.#sumUp();
   }
 
-  /** The least that all paths need, what they take, and those that take more than the least, the greatest `limit`. */
+  /** The least that all paths need, what they take, and the greatest `limit` of those that several layers hold. */
   async report(
     limit: number,
   ): Promise<{ leastBytes: number; totalBytes: number; wastedBytes: number; paths: WastedPath[] }> {

@@ -1,4 +1,4 @@
-/** A Dockerfile that cannot be built, in Docker's words; found before the first step. */
+/** A Dockerfile that cannot be built, in Docker's words. */
 export class DockerfileError extends Error {
   override readonly name: string = 'DockerfileError';
   readonly code = 'DOCKERFILE' as const;
